@@ -1,0 +1,1 @@
+"""How Callahead speaks to the world; `registry` lists what there is."""

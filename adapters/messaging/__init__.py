@@ -1,0 +1,1 @@
+"""Message channels, one file a provider."""

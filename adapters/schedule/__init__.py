@@ -1,0 +1,1 @@
+"""Ways back into a clinic's schedule."""

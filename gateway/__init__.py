@@ -1,0 +1,1 @@
+"""Callahead: a telephony IVR and messaging gateway for clinics."""

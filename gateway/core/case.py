@@ -1,0 +1,390 @@
+"""A case, a contact, and the table of what may follow what.
+
+A *case* is everything Callahead knows about one appointment; a *contact* is what belongs to a
+number rather than to one visit. Both are frozen; `decide` returns new ones. Effects that a
+decision wants are attempts inside them, in state `planned` or `started`.
+
+`journal` holds the timeline entries that one decision added. The store appends them to the
+timeline (rule G-5) in the same commit, so a loaded case always has an empty journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from gateway.core.model import (
+    Answer,
+    Appointment,
+    CallResult,
+    Channel,
+    Function,
+    Purpose,
+    Reason,
+    Source,
+    Status,
+)
+
+JournalValue: TypeAlias = None | bool | int | str | list[str]
+
+
+class IllegalTransition(Exception):
+    """An attempt was asked to do what its state does not allow; nothing was changed."""
+
+    def __init__(self, state: AttemptState, event: AttemptEvent) -> None:
+        super().__init__(f"an attempt in state {state.value!r} cannot take {event.value!r}")
+        self.state = state
+        self.event = event
+
+
+class AttemptState(StrEnum):
+    """Where one message or call stands."""
+
+    PLANNED = "planned"  # wanted; nothing has left the machine
+    STARTED = "started"  # committed before the adapter is called: it may have left
+    UNKNOWN = "unknown"  # outcome unknown; waits for receipts (rule G-6)
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    TALKING = "talking"  # a call that was answered
+    ENDED = "ended"  # a call that is over
+
+
+class AttemptEvent(StrEnum):
+    """What can happen to one message or call."""
+
+    START = "start"
+    POSTPONE = "postpone"  # it certainly did not get through and may be tried again
+    LOSE = "lose"  # nobody knows whether it got through
+    ACCEPT = "accept"
+    DELIVER = "deliver"
+    READ = "read"
+    FAIL = "fail"
+    PICK_UP = "pick_up"
+    HANG_UP = "hang_up"
+
+
+_S, _E = AttemptState, AttemptEvent
+
+ATTEMPT_TRANSITIONS: dict[AttemptState, dict[AttemptEvent, AttemptState]] = {
+    _S.PLANNED: {_E.START: _S.STARTED, _E.FAIL: _S.FAILED},
+    _S.STARTED: {
+        _E.POSTPONE: _S.PLANNED,
+        _E.LOSE: _S.UNKNOWN,
+        _E.ACCEPT: _S.ACCEPTED,
+        # A receipt may overtake the response to the send itself.
+        _E.DELIVER: _S.DELIVERED,
+        _E.READ: _S.READ,
+        _E.FAIL: _S.FAILED,
+        _E.PICK_UP: _S.TALKING,
+        _E.HANG_UP: _S.ENDED,
+    },
+    _S.UNKNOWN: {
+        _E.POSTPONE: _S.PLANNED,
+        _E.ACCEPT: _S.ACCEPTED,
+        _E.DELIVER: _S.DELIVERED,
+        _E.READ: _S.READ,
+        _E.FAIL: _S.FAILED,
+    },
+    _S.ACCEPTED: {_E.DELIVER: _S.DELIVERED, _E.READ: _S.READ, _E.FAIL: _S.FAILED},
+    _S.DELIVERED: {_E.READ: _S.READ},
+    _S.READ: {},
+    _S.FAILED: {},
+    _S.TALKING: {_E.HANG_UP: _S.ENDED},
+    _S.ENDED: {},
+}
+"""The only legal moves; docs/architecture.md draws this table. Rule H-4: nothing moves back,
+apart from a try that certainly did not get through (`postpone`)."""
+
+
+def next_state(state: AttemptState, event: AttemptEvent) -> AttemptState:
+    """Return the state that follows, or raise `IllegalTransition` and change nothing."""
+    try:
+        return ATTEMPT_TRANSITIONS[state][event]
+    except KeyError:
+        raise IllegalTransition(state, event) from None
+
+
+UNDER_WAY = frozenset({_S.STARTED, _S.UNKNOWN, _S.TALKING})
+"""States in which nobody may start another attempt of the same question."""
+
+REACHED = frozenset({_S.ACCEPTED, _S.DELIVERED, _S.READ})
+"""States in which the provider has taken the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A quick reply; its payload names case, booking and answer (see `links.button_payload`)."""
+
+    answer: Answer
+    title: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says.
+
+    `text` is the whole message in plain words. `template` names the same message for channels
+    that take only approved templates; `parameters` are its facts, in the template's own order.
+    """
+
+    text: str
+    template: str
+    language: str
+    parameters: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One message or call. `id` is unique within its case or contact."""
+
+    id: str
+    booking: int
+    function: Function | None
+    purpose: Purpose
+    channel: Channel
+    to: str
+    state: AttemptState = AttemptState.PLANNED
+    not_before: datetime | None = None
+    started_at: datetime | None = None
+    first_try_at: datetime | None = None
+    ended_at: datetime | None = None
+    tries: int = 0
+    after_call: bool = False
+    content: Content | None = None
+    about: str = ""  # which wording of the purpose, see gateway.core.wording
+    choices: tuple[tuple[str, datetime], ...] = ()  # visits that "which visit?" lists
+    reply_to: str | None = None  # provider's id of the message that this one quotes
+    provider_id: str | None = None
+    result: CallResult | None = None
+    keys: str = ""
+    price: Decimal | None = None  # what was charged, None before acceptance
+    reversed: bool = False
+    code: str = ""  # the provider's word for a failure
+
+    @property
+    def is_call(self) -> bool:
+        """Tell a call from a message."""
+        return self.channel is Channel.CALL
+
+    @property
+    def is_free(self) -> bool:
+        """Tell an answer to what the patient has just done (rules T-3, Z-7)."""
+        return self.purpose in (Purpose.ACKNOWLEDGEMENT, Purpose.CLARIFICATION)
+
+
+class PushState(StrEnum):
+    """Where one status change on its way to the schedule stands."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    PUBLISHED = "published"  # it stands in the changes feed and waits for the clinic's ack
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    SETTLED = "settled"  # the schedule already has that state (rule Z-11)
+
+
+OPEN_PUSHES = frozenset({PushState.PENDING, PushState.STARTED, PushState.PUBLISHED})
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPush:
+    """One status change for the schedule (rule S-1). `id` is unique within its case."""
+
+    id: str
+    booking: int
+    start: datetime
+    answer: Answer
+    before: Status
+    after: Status
+    source: Source
+    evidence: str
+    at: datetime
+    state: PushState = PushState.PENDING
+    tries: int = 0
+    not_before: datetime | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A change of kind `notifications`: the number allows or refuses messages (rule Z-9)."""
+
+    id: str
+    allowed: bool
+    evidence: str
+    source: Source
+    at: datetime
+    state: PushState = PushState.PENDING
+    tries: int = 0
+    not_before: datetime | None = None
+    seq: int | None = None
+
+
+class EntryKind(StrEnum):
+    """Kinds of timeline entries."""
+
+    SNAPSHOT = "snapshot"
+    REMOVED = "removed"
+    MESSAGE = "message"
+    CALL = "call"
+    RECEIPT = "receipt"
+    SKIP = "skip"
+    ANSWER = "answer"
+    STATUS = "status"
+    CONFLICT = "conflict"
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    NEEDS_ATTENTION = "needs_attention"
+    CHARGE = "charge"
+    PUSH = "push"
+    RECONCILE = "reconcile"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline; never rewritten once committed (rule G-5)."""
+
+    at: datetime
+    kind: EntryKind
+    function: Function | None = None
+    booking: int = 0
+    data: Mapping[str, JournalValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionState:
+    """What was decided about a function of one booking; open while `closed_at` is None.
+
+    A closed function with reasons was not sent (rule G-4); closed without reasons it was done,
+    answered or switched off.
+    """
+
+    closed_at: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+OPEN = FunctionState()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known about one appointment. `due`: when it wants to be looked at again."""
+
+    clinic: str
+    id: str
+    branch: str
+    snapshot: Appointment
+    recorded_at: datetime
+    number: str | None
+    phone_reasons: tuple[Reason, ...] = ()
+    version: int = 0
+    removed: bool = False
+    adopted: bool = False
+    booking: int = 1
+    booking_since: datetime | None = None  # set from the second booking on
+    details: FunctionState = OPEN
+    confirmation: FunctionState = OPEN
+    reminder: FunctionState = OPEN
+    attempts: tuple[Attempt, ...] = ()
+    attempts_made: int = 0
+    pushes: tuple[StatusPush, ...] = ()
+    pushes_made: int = 0
+    link_booking: int = 0  # newest booking whose link was sent; 0: none yet
+    unclear_booking: int = 0
+    seen: tuple[str, ...] = ()
+    due: datetime | None = None
+    journal: tuple[Entry, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The schedule's status, with accepted answers that are still on their way on top."""
+        for push in reversed(self.pushes):
+            if push.state in OPEN_PUSHES:
+                return push.after
+        return self.snapshot.status
+
+    def function(self, function: Function) -> FunctionState:
+        """Return the state of one function of the present booking."""
+        if function is Function.DETAILS:
+            return self.details
+        return self.confirmation if function is Function.CONFIRMATION else self.reminder
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A clear answer that waits for the patient to say which visit it is about (rule C-11)."""
+
+    answer: Answer
+    raw: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A number cannot be reached on a channel; forgotten after `until` (rule H-1)."""
+
+    channel: Channel
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The patient's opaque id on a channel, where it is not the number itself."""
+
+    channel: Channel
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What belongs to a number of a clinic rather than to one visit.
+
+    `visits` are the appointments of the number, newest last; `waiting` those of them that
+    wait to call this number; `wake` tells the store which of them to look at, and when.
+    """
+
+    clinic: str
+    number: str
+    branch: str = ""  # whose pace, phone and language speak for the number when no visit does
+    version: int = 0
+    opted_out_at: datetime | None = None
+    visits: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    wake: tuple[tuple[str, datetime], ...] = ()
+    calling: str | None = None  # the appointment whose call to this number is under way
+    call_ended_at: datetime | None = None
+    pending: Pending | None = None
+    unclear: int = 0  # answers in a row that were not understood (rule C-13)
+    learnt: tuple[Learnt, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    heard_at: tuple[tuple[Channel, datetime], ...] = ()  # last inbound message per channel
+    told_at: datetime | None = None  # last automatic answer to a number without visits
+    attempts: tuple[Attempt, ...] = ()
+    attempts_made: int = 0
+    notices: tuple[Notice, ...] = ()
+    notices_made: int = 0
+    seen: tuple[str, ...] = ()
+    due: datetime | None = None
+    journal: tuple[Entry, ...] = ()
+
+    def cannot_reach(self, channel: Channel, now: datetime) -> bool:
+        """Tell whether the number is known to have no account on the channel."""
+        return any(item.channel is channel and now < item.until for item in self.learnt)
+
+    def account(self, channel: Channel) -> str | None:
+        """Return the patient's own id on the channel, if one is known."""
+        for item in self.accounts:
+            if item.channel is channel:
+                return item.id
+        return None

@@ -1,0 +1,429 @@
+"""The decision: a pure, total function from what is known and what happened to what is next.
+
+`decide` returns the next case and contact and nothing else. The effects it wants are inside
+them: attempts and status changes in state `started` are to be carried out once the commit is
+done, planned ones wait for their grant, and `due` says when to look again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gateway.core import answers, plan, policy, sending
+from gateway.core.case import (
+    OPEN_PUSHES,
+    Account,
+    Attempt,
+    AttemptState,
+    Case,
+    Contact,
+    EntryKind,
+    FunctionState,
+    Notice,
+    PushState,
+    StatusPush,
+)
+from gateway.core.draft import Draft, Settings
+from gateway.core.events import (
+    AccountLinked,
+    AppointmentChanged,
+    AppointmentRemoved,
+    CallAnswered,
+    CallEnded,
+    CallNotPlaced,
+    DueTimeReached,
+    Event,
+    KeyPressed,
+    LineGranted,
+    MessageAccepted,
+    MessageFailed,
+    MessageLost,
+    MessageReceipt,
+    PatientChose,
+    PatientWrote,
+    PushAccepted,
+    PushConflicted,
+    PushFailed,
+    PushPublished,
+    PushRefused,
+    SlotGranted,
+)
+from gateway.core.model import Appointment, Function, Reason
+from gateway.core.phone import contact_number
+
+__all__ = ["Settings", "decide", "new_contact", "number_of"]
+
+
+def decide(
+    case: Case | None,
+    contact: Contact | None,
+    event: Event,
+    settings: Settings,
+    now: datetime,
+) -> tuple[Case | None, Contact | None]:
+    """Return what follows. The same event again, or one that no longer fits, changes nothing.
+
+    `case` is None for a first snapshot and for what concerns a number alone; `contact` is that
+    of the case's number, or None when the patient has no number.
+    """
+    draft = Draft(case, contact, settings, now)
+    if isinstance(event, AppointmentChanged):
+        _changed(draft, event.snapshot)
+    elif case is None:
+        _number_event(draft, event)
+        return draft.finish()
+    else:
+        _case_event(draft, event)
+    plan.advance(draft)
+    if isinstance(event, SlotGranted):
+        sending.start_message(draft)
+    elif isinstance(event, LineGranted):
+        sending.start_call(draft)
+    _set_due(draft)
+    _free_finished_call(draft)
+    return draft.finish()
+
+
+def new_contact(clinic: str, number: str, branch: str) -> Contact:
+    """Return a contact of which nothing is known yet."""
+    return Contact(clinic=clinic, number=number, branch=branch)
+
+
+def number_of(snapshot: Appointment, country: str) -> str | None:
+    """Return the number that would be contacted for a snapshot (rule G-7)."""
+    return contact_number(snapshot.patient.contact_person.phones, country)[0]
+
+
+# -- snapshots ----------------------------------------------------------------------------------
+
+
+def _changed(draft: Draft, snapshot: Appointment) -> None:
+    if not draft.has_case:
+        _record(draft, snapshot)
+        return
+    case = draft.case
+    before = case.snapshot
+    if snapshot == before and not case.removed:
+        return
+    moved = snapshot.start != before.start
+    number, reasons = contact_number(
+        snapshot.patient.contact_person.phones, draft.branch.country
+    )
+    case = replace(
+        case,
+        branch=snapshot.branch,
+        snapshot=snapshot,
+        number=number,
+        phone_reasons=reasons,
+        removed=False,
+    )
+    if moved or draft.case.removed:
+        case = replace(
+            case,
+            booking=case.booking + 1,
+            booking_since=draft.now,
+            confirmation=FunctionState(),
+            reminder=FunctionState(),
+            details=_details_after_return(case, was_removed=draft.case.removed),
+        )
+    draft.case = case
+    draft.note(EntryKind.SNAPSHOT, _snapshot_note(snapshot, moved=moved))
+    _drop_old_planned(draft)
+    if moved or snapshot.status is not before.status:
+        answers.settle_pushes(draft, moved=moved)
+    _join_contact(draft)
+
+
+def _details_after_return(case: Case, *, was_removed: bool) -> FunctionState:
+    """Details closed only because the visit was gone are open again when it is back."""
+    if was_removed and case.details.reasons == (Reason.REMOVED,):
+        return FunctionState()
+    return case.details
+
+
+def _snapshot_note(snapshot: Appointment, *, moved: bool) -> dict[str, str | bool]:
+    return {
+        "start": snapshot.start.isoformat(),
+        "status": snapshot.status.value,
+        "moved": moved,
+    }
+
+
+def _record(draft: Draft, snapshot: Appointment) -> None:
+    """First sight of a visit (rule Z-1)."""
+    branch, now = draft.branch, draft.now
+    number, reasons = contact_number(snapshot.patient.contact_person.phones, branch.country)
+    adopted = snapshot.created < branch.connected_at
+    begun = adopted and snapshot.start <= now
+    closed = FunctionState(now) if begun else FunctionState()
+    draft.case = Case(
+        clinic=branch.clinic,
+        id=snapshot.id,
+        branch=snapshot.branch,
+        snapshot=snapshot,
+        recorded_at=now,
+        number=number,
+        phone_reasons=reasons,
+        adopted=adopted,
+        details=closed,
+        confirmation=closed,
+        reminder=closed,
+    )
+    draft.note(EntryKind.SNAPSHOT, {**_snapshot_note(snapshot, moved=False), "adopted": adopted})
+    _join_contact(draft)
+
+
+def _join_contact(draft: Draft) -> None:
+    """The number remembers its visits, so that an answer finds them."""
+    contact, case = draft.contact, draft.case
+    if contact is None or contact.number != case.number or case.id in contact.visits:
+        return
+    visits = (*contact.visits, case.id)[-policy.VISITS_KEPT :]
+    draft.contact = replace(contact, visits=visits, branch=contact.branch or case.branch)
+
+
+def _drop_old_planned(draft: Draft) -> None:
+    """What was planned for another booking or number has not left the machine: forget it."""
+    case = draft.case
+    for attempt in case.attempts:
+        stale = attempt.booking != case.booking or attempt.to != case.number
+        if attempt.state is AttemptState.PLANNED and stale and not attempt.is_free:
+            draft.drop(attempt)
+
+
+def _removed(draft: Draft) -> None:
+    """Gone from the schedule: open functions close, open questions too (rules C-17, Z-3)."""
+    if draft.case.removed:
+        return
+    draft.case = replace(draft.case, removed=True)
+    draft.note(EntryKind.REMOVED, {})
+    for function in Function:
+        state = draft.case.function(function)
+        if state.closed_at is not None:
+            continue
+        silent = (
+            not plan.is_enabled(draft.branch, function)
+            or plan.was_tried(draft.case, function)
+            or draft.now >= draft.case.snapshot.start
+        )
+        plan.close(draft, function, () if silent else (Reason.REMOVED,))
+    answers.settle_pushes(draft, moved=False)
+
+
+# -- everything else ----------------------------------------------------------------------------
+
+
+def _case_event(draft: Draft, event: Event) -> None:  # noqa: C901 - one line for each event
+    match event:
+        case AppointmentRemoved():
+            _removed(draft)
+        case DueTimeReached() | SlotGranted() | LineGranted():
+            sending.reconcile(draft)
+        case MessageAccepted():
+            sending.message_accepted(draft, event)
+        case MessageFailed():
+            sending.message_failed(draft, event)
+        case MessageLost():
+            sending.message_lost(draft, event.attempt)
+        case MessageReceipt():
+            sending.message_receipt(draft, event)
+        case CallAnswered():
+            sending.call_answered(draft, event)
+        case KeyPressed():
+            sending.key_pressed(draft, event)
+        case CallEnded():
+            sending.call_ended(draft, event)
+        case CallNotPlaced():
+            sending.call_not_placed(draft, event)
+        case PatientWrote():
+            answers.patient_wrote(draft, event)
+        case PatientChose():
+            answers.patient_chose(draft, event)
+        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
+            _push_event(draft, event)
+        case _:
+            pass
+
+
+PushEvent = PushAccepted | PushPublished | PushConflicted | PushRefused | PushFailed
+
+
+def _push_event(draft: Draft, event: PushEvent) -> None:
+    push = next((p for p in draft.case.pushes if p.id == event.push), None)
+    if push is None or push.state not in OPEN_PUSHES:
+        return
+    match event:
+        case PushAccepted():
+            _push_accepted(draft, push)
+        case PushPublished():
+            draft.put_push(
+                replace(push, state=PushState.PUBLISHED, seq=event.seq, not_before=None)
+            )
+        case PushConflicted():
+            _push_conflicted(draft, push, event.newest)
+        case PushRefused():
+            draft.put_push(replace(push, state=PushState.REFUSED, not_before=None))
+            draft.note(
+                EntryKind.NEEDS_ATTENTION,
+                {"why": "status_refused", "code": event.code},
+                Function.CONFIRMATION,
+            )
+        case PushFailed():
+            again = draft.now + _push_pause(push.tries)
+            draft.put_push(replace(push, state=PushState.PENDING, not_before=again))
+            draft.note(
+                EntryKind.PUSH,
+                {"push": push.id, "try": push.tries, "code": event.code},
+                Function.CONFIRMATION,
+            )
+
+
+def _push_pause(tries: int) -> timedelta:
+    return policy.PUSH_PAUSES[min(max(tries, 1), len(policy.PUSH_PAUSES)) - 1]
+
+
+def _push_accepted(draft: Draft, push: StatusPush) -> None:
+    """The schedule has the new status, so the snapshot has it too (rule S-1)."""
+    draft.put_push(replace(push, state=PushState.ACCEPTED, not_before=None))
+    snapshot = replace(draft.case.snapshot, status=push.after)
+    draft.case = replace(draft.case, snapshot=snapshot)
+    draft.note(
+        EntryKind.STATUS,
+        {"from": push.before.value, "to": push.after.value, "source": push.source.value},
+        Function.CONFIRMATION,
+    )
+
+
+def _push_conflicted(draft: Draft, push: StatusPush, newest: Appointment | None) -> None:
+    """The newest snapshot decides whether the answer still fits (rule S-2)."""
+    again = draft.now + _push_pause(push.tries)
+    draft.put_push(replace(push, state=PushState.PENDING, not_before=again))
+    if newest is None:
+        _removed(draft)
+    else:
+        _changed(draft, newest)
+
+
+def _number_event(draft: Draft, event: Event) -> None:
+    """What happens to a number alone: its messages, its notices, and unknown senders."""
+    if draft.contact is None:
+        return
+    match event:
+        case PatientWrote():
+            answers.patient_wrote(draft, event)
+        case AccountLinked():
+            _link_account(draft, event)
+        case DueTimeReached() | SlotGranted():
+            sending.reconcile(draft)
+        case MessageAccepted():
+            sending.message_accepted(draft, event)
+        case MessageFailed():
+            sending.message_failed(draft, event)
+        case MessageLost():
+            sending.message_lost(draft, event.attempt)
+        case MessageReceipt():
+            sending.message_receipt(draft, event)
+        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
+            _notice_event(draft, event)
+        case _:
+            pass
+    _start_notices(draft)
+    if isinstance(event, SlotGranted):
+        sending.start_message(draft)
+    _set_contact_due(draft)
+
+
+def _link_account(draft: Draft, event: AccountLinked) -> None:
+    contact = draft.contact
+    if contact is None or contact.account(event.channel) == event.account:
+        return
+    kept = tuple(item for item in contact.accounts if item.channel is not event.channel)
+    if event.account is not None:
+        kept = (*kept, Account(event.channel, event.account))
+    learnt = tuple(item for item in contact.learnt if item.channel is not event.channel)
+    draft.contact = replace(contact, accounts=kept, learnt=learnt)
+
+
+def _notice_event(draft: Draft, event: PushEvent) -> None:
+    contact = draft.contact
+    notices = contact.notices if contact is not None else ()
+    notice = next((n for n in notices if n.id == event.push), None)
+    if notice is None or notice.state not in OPEN_PUSHES:
+        return
+    changed: Notice
+    match event:
+        case PushAccepted():
+            changed = replace(notice, state=PushState.ACCEPTED, not_before=None)
+        case PushPublished():
+            changed = replace(
+                notice, state=PushState.PUBLISHED, seq=event.seq, not_before=None
+            )
+        case PushConflicted() | PushRefused():
+            changed = replace(notice, state=PushState.REFUSED, not_before=None)
+        case _:
+            again = draft.now + _push_pause(notice.tries)
+            changed = replace(notice, state=PushState.PENDING, not_before=again)
+    draft.put_notice(changed)
+
+
+def _start_notices(draft: Draft) -> None:
+    contact = draft.contact
+    for notice in contact.notices if contact is not None else ():
+        if notice.state not in OPEN_PUSHES:
+            continue
+        waiting = notice.not_before is not None and notice.not_before > draft.now
+        if notice.state is not PushState.PUBLISHED and not waiting:
+            draft.put_notice(
+                replace(
+                    notice,
+                    state=PushState.STARTED,
+                    tries=notice.tries + 1,
+                    not_before=draft.now + policy.PUSH_LEASE,
+                )
+            )
+        return
+
+
+# -- when to look again -------------------------------------------------------------------------
+
+
+def _set_due(draft: Draft) -> None:
+    """An attempt that has just been started is looked at again when its lease ends."""
+    case = draft.case
+    leases = [plan.lease_end(a) for a in case.attempts if a.state in plan.UNDER_WAY]
+    due = plan.earliest([case.due, *leases])
+    if due != case.due:
+        draft.case = replace(case, due=due)
+    if draft.contact is not None and (draft.contact.notices or draft.contact.attempts):
+        _start_notices(draft)
+        _set_contact_due(draft)
+
+
+def _set_contact_due(draft: Draft) -> None:
+    contact = draft.contact
+    if contact is None:
+        return
+    looks: list[datetime | None] = [
+        a.not_before if a.state is AttemptState.PLANNED else plan.lease_end(a)
+        for a in contact.attempts
+        if a.state is AttemptState.PLANNED or a.state in plan.UNDER_WAY
+    ]
+    looks.extend(n.not_before for n in contact.notices if n.state in OPEN_PUSHES)
+    due = plan.earliest(looks)
+    if due != contact.due:
+        draft.contact = replace(contact, due=due)
+
+
+def _free_finished_call(draft: Draft) -> None:
+    """A case that no longer calls must not keep its number busy."""
+    contact = draft.contact
+    if contact is None or contact.calling != draft.case.id:
+        return
+    if not any(is_calling(a) for a in draft.case.attempts):
+        draft.contact = replace(contact, calling=None)
+
+
+def is_calling(attempt: Attempt) -> bool:
+    """Tell whether an attempt is a call that is under way."""
+    return attempt.is_call and attempt.state in plan.UNDER_WAY

@@ -1,0 +1,238 @@
+"""The next case and contact while one decision is being made.
+
+A draft lives inside one call of `decide` and never leaves it: it collects changes and timeline
+entries, and `finish` hands out the frozen documents. What was not changed comes back as the very
+object that went in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.core import policy
+from gateway.core.case import (
+    UNDER_WAY,
+    Attempt,
+    AttemptState,
+    Case,
+    Contact,
+    Entry,
+    EntryKind,
+    JournalValue,
+    Notice,
+    StatusPush,
+)
+from gateway.core.clinic import Branch
+from gateway.core.hours import local_day
+from gateway.core.model import Channel, Function, Purpose
+from gateway.core.segments import sms_segments
+from gateway.core.tariff import price_of
+from gateway.core.wording import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a decision reads besides the case: the branch's settings and the texts."""
+
+    branch: Branch
+    texts: Texts
+
+
+class Draft:
+    """Changes to one case and one contact. Either may be missing; `case` may be new."""
+
+    def __init__(
+        self, case: Case | None, contact: Contact | None, settings: Settings, now: datetime
+    ) -> None:
+        self.settings = settings
+        self.branch = settings.branch
+        self.now = now
+        self._case = case
+        self.contact = contact
+        self._case_entries: list[Entry] = []
+        self._contact_entries: list[Entry] = []
+
+    @property
+    def case(self) -> Case:
+        """The case as it stands; only for events that have one."""
+        if self._case is None:
+            raise AssertionError("this event needs a case")
+        return self._case
+
+    @case.setter
+    def case(self, case: Case) -> None:
+        self._case = case
+
+    @property
+    def has_case(self) -> bool:
+        """Tell whether there is a case."""
+        return self._case is not None
+
+    def note(
+        self,
+        kind: EntryKind,
+        data: Mapping[str, JournalValue],
+        function: Function | None = None,
+        *,
+        of_contact: bool = False,
+        booking: int | None = None,
+    ) -> None:
+        """Add a timeline entry to the case, or to the contact where there is no case."""
+        if of_contact or self._case is None:
+            self._contact_entries.append(Entry(self.now, kind, function, 0, data))
+        else:
+            number = self._case.booking if booking is None else booking
+            self._case_entries.append(Entry(self.now, kind, function, number, data))
+
+    # -- attempts ---------------------------------------------------------------------------
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        """Return the attempt of that id, of the case or else of the contact."""
+        for attempt in self._attempts():
+            if attempt.id == attempt_id:
+                return attempt
+        return None
+
+    def _attempts(self) -> tuple[Attempt, ...]:
+        if self._case is not None:
+            return self._case.attempts
+        return self.contact.attempts if self.contact is not None else ()
+
+    def put(self, attempt: Attempt) -> Attempt:
+        """Write an attempt, in place of the one with its id if there is one."""
+        attempts = self._attempts()
+        for index, other in enumerate(attempts):
+            if other.id == attempt.id:
+                self._set_attempts((*attempts[:index], attempt, *attempts[index + 1 :]))
+                return attempt
+        self._set_attempts(_pruned((*attempts, attempt)))
+        return attempt
+
+    def drop(self, attempt: Attempt) -> None:
+        """Forget a planned attempt: nothing of it has left the machine."""
+        self._set_attempts(tuple(a for a in self._attempts() if a.id != attempt.id))
+
+    def _set_attempts(self, attempts: tuple[Attempt, ...]) -> None:
+        if self._case is not None:
+            self._case = replace(self._case, attempts=attempts)
+        elif self.contact is not None:
+            self.contact = replace(self.contact, attempts=attempts)
+
+    def plan(
+        self,
+        purpose: Purpose,
+        channel: Channel,
+        function: Function | None,
+        *,
+        about: str,
+        not_before: datetime | None = None,
+        after_call: bool = False,
+        reply_to: str | None = None,
+        choices: tuple[tuple[str, datetime], ...] = (),
+    ) -> Attempt:
+        """Add a planned attempt to the case, or to the contact where there is no case."""
+        if self._case is not None:
+            made = self._case.attempts_made + 1
+            self._case = replace(self._case, attempts_made=made)
+            booking, number = self._case.booking, self._case.number or ""
+        elif self.contact is not None:
+            made = self.contact.attempts_made + 1
+            self.contact = replace(self.contact, attempts_made=made)
+            booking, number = 0, self.contact.number
+        else:
+            raise AssertionError("an attempt needs a case or a contact")
+        return self.put(
+            Attempt(
+                id=str(made),
+                booking=booking,
+                function=function,
+                purpose=purpose,
+                channel=channel,
+                to=number,
+                not_before=not_before,
+                after_call=after_call,
+                about=about,
+                choices=choices,
+                reply_to=reply_to,
+            )
+        )
+
+    # -- pushes -----------------------------------------------------------------------------
+
+    def put_push(self, push: StatusPush) -> None:
+        """Write a status change in place of the one with its id, or add it."""
+        pushes = self.case.pushes
+        kept = tuple(push if p.id == push.id else p for p in pushes)
+        if push not in kept:
+            kept = (*pushes, push)
+        self.case = replace(self.case, pushes=kept[-policy.ATTEMPTS_KEPT :])
+
+    def put_notice(self, notice: Notice) -> None:
+        """Write a notifications change in place of the one with its id, or add it."""
+        contact = self.contact
+        if contact is None:
+            return
+        kept = tuple(notice if n.id == notice.id else n for n in contact.notices)
+        if notice not in kept:
+            kept = (*contact.notices, notice)
+        self.contact = replace(contact, notices=kept[-policy.ATTEMPTS_KEPT :])
+
+    # -- money ------------------------------------------------------------------------------
+
+    def charge(self, attempt: Attempt) -> Attempt:
+        """Charge an accepted message or an answered call (rules T-1 to T-3, Z-14)."""
+        if attempt.is_free or attempt.price is not None:
+            return attempt
+        day = local_day(self.now, self.branch.timezone)
+        segments = 1
+        if attempt.channel is Channel.SMS and attempt.content is not None:
+            segments = sms_segments(attempt.content.text).count
+        amount = price_of(
+            self.branch,
+            attempt.channel,
+            after_call=attempt.after_call,
+            segments=segments,
+            day=day,
+        )
+        self._note_charge(attempt, amount)
+        return replace(attempt, price=amount)
+
+    def reverse(self, attempt: Attempt) -> Attempt:
+        """Take back what was charged for a message that was not delivered (rule T-3)."""
+        if attempt.price is None or attempt.reversed:
+            return attempt
+        self._note_charge(attempt, -attempt.price)
+        return replace(attempt, reversed=True)
+
+    def _note_charge(self, attempt: Attempt, amount: Decimal) -> None:
+        if amount:  # rule Z-14: zero charges are neither stored nor printed
+            self.note(
+                EntryKind.CHARGE,
+                {"attempt": attempt.id, "channel": attempt.channel.value, "amount": str(amount)},
+                attempt.function,
+                booking=attempt.booking,
+            )
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def finish(self) -> tuple[Case | None, Contact | None]:
+        """Return the next case and contact with their journals."""
+        case, contact = self._case, self.contact
+        if case is not None and self._case_entries:
+            case = replace(case, journal=tuple(self._case_entries))
+        if contact is not None and self._contact_entries:
+            contact = replace(contact, journal=tuple(self._contact_entries))
+        return case, contact
+
+
+def _pruned(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Let go of the oldest settled attempts; their entries stay in the timeline."""
+    if len(attempts) <= policy.ATTEMPTS_KEPT:
+        return attempts
+    open_states = UNDER_WAY | {AttemptState.PLANNED}
+    settled = [a for a in attempts if a.state not in open_states]
+    dropped = {a.id for a in settled[: len(attempts) - policy.ATTEMPTS_KEPT]}
+    return tuple(a for a in attempts if a.id not in dropped)

@@ -1,0 +1,415 @@
+"""What a case wants next: every function is looked at anew, against the newest snapshot.
+
+`advance` is called by every decision about a case (rules G-1, G-3, H-3). What was planned and
+has not left the machine is derived again, so nothing stale is ever sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.core import cascade, policy
+from gateway.core.case import (
+    OPEN_PUSHES,
+    UNDER_WAY,
+    Attempt,
+    AttemptState,
+    Case,
+    EntryKind,
+    FunctionState,
+    PushState,
+)
+from gateway.core.clinic import Branch
+from gateway.core.draft import Draft
+from gateway.core.hours import is_open, next_opening
+from gateway.core.model import CallResult, Channel, Function, Purpose, Reason, Status
+from gateway.core.moments import Window, closing_reason, window_of
+from gateway.core.suppression import reasons_against
+
+RETRIED_RESULTS = frozenset({CallResult.NO_ANSWER, CallResult.BUSY, CallResult.UNREACHABLE})
+"""Rule C-6: only these call results are tried again."""
+
+PURPOSE_OF: dict[Function, Purpose] = {
+    Function.DETAILS: Purpose.DETAILS,
+    Function.CONFIRMATION: Purpose.CONFIRMATION,
+    Function.REMINDER: Purpose.REMINDER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look again at a moment (None: only when something happens)."""
+
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Wants a message sent."""
+
+    next: cascade.Next
+    after_call: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """Wants a call, not before a moment."""
+
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Will not be done: for these reasons, or silently when it is switched off."""
+
+    reasons: tuple[Reason, ...]
+
+
+Step = Look | Send | Phone | Close
+
+
+def advance(draft: Draft) -> None:
+    """Bring every function of the case up to date and set the time of its next look."""
+    looks: list[datetime | None] = []
+    if draft.case.removed:
+        _drop_planned(draft)
+    else:
+        looks.extend(_advance_function(draft, function) for function in Function)
+        _advance_link(draft)
+    start_pushes(draft)
+    looks.extend(_looks_of_attempts(draft.case.attempts))
+    looks.extend(p.not_before for p in draft.case.pushes if p.state in OPEN_PUSHES)
+    due = earliest(looks)
+    if due != draft.case.due:
+        draft.case = replace(draft.case, due=due)
+
+
+def earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    """Return the earliest of the moments that are set."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _drop_planned(draft: Draft) -> None:
+    for attempt in draft.case.attempts:
+        if attempt.state is AttemptState.PLANNED and not attempt.is_free:
+            draft.drop(attempt)
+
+
+def _looks_of_attempts(attempts: tuple[Attempt, ...]) -> Iterable[datetime | None]:
+    """When attempts under way have to be reconciled, and planned ones may go."""
+    for attempt in attempts:
+        if attempt.state is AttemptState.PLANNED:
+            yield attempt.not_before
+        elif attempt.state in UNDER_WAY:
+            yield lease_end(attempt)
+
+
+def lease_end(attempt: Attempt) -> datetime | None:
+    """When an attempt under way has waited long enough for its outcome."""
+    if attempt.state is AttemptState.UNKNOWN:
+        return attempt.not_before
+    if attempt.started_at is None:
+        return None
+    lease = policy.CALL_LEASE if attempt.is_call else policy.SEND_LEASE
+    return attempt.started_at + lease
+
+
+def _advance_function(draft: Draft, function: Function) -> datetime | None:
+    case = draft.case
+    planned = [
+        a
+        for a in case.attempts
+        if a.state is AttemptState.PLANNED
+        and a.function is function
+        and a.purpose is PURPOSE_OF[function]
+    ]
+    if case.function(function).closed_at is not None:
+        for attempt in planned:
+            draft.drop(attempt)
+        return None
+    step = _step(draft, function)
+    kept = _keep(draft, planned, step)
+    if isinstance(step, Close):
+        close(draft, function, step.reasons)
+    elif isinstance(step, Send) and not kept:
+        purpose = PURPOSE_OF[function]
+        draft.plan(
+            purpose,
+            step.next.channel,
+            function,
+            about=purpose.value,
+            not_before=step.next.not_before,
+            after_call=step.after_call,
+        )
+    elif isinstance(step, Phone) and not kept:
+        draft.plan(
+            PURPOSE_OF[function], Channel.CALL, function, about="call", not_before=step.not_before
+        )
+    if isinstance(step, Look):
+        return step.at
+    if isinstance(step, Close):
+        return None
+    return window_of(function, draft.case, draft.branch).latest
+
+
+def _keep(draft: Draft, planned: list[Attempt], step: Step) -> bool:
+    """Keep the planned attempt that still fits and drop the others."""
+    kept = False
+    for attempt in planned:
+        if not kept and isinstance(step, Send) and _same_send(attempt, step):
+            kept = True
+        elif not kept and isinstance(step, Phone) and attempt.is_call:
+            kept = True
+            if attempt.not_before != step.not_before:
+                draft.put(replace(attempt, not_before=step.not_before))
+        else:
+            draft.drop(attempt)
+    return kept
+
+
+def _same_send(attempt: Attempt, step: Send) -> bool:
+    return (
+        attempt.booking is not None
+        and attempt.channel is step.next.channel
+        and attempt.after_call == step.after_call
+        and attempt.not_before == step.next.not_before
+    )
+
+
+def close(draft: Draft, function: Function, reasons: tuple[Reason, ...]) -> None:
+    """Close a function; with reasons it is a skip that everybody can read (rule G-4)."""
+    ordered = tuple(sorted(set(reasons)))
+    state = FunctionState(draft.now, ordered)
+    if function is Function.DETAILS:
+        draft.case = replace(draft.case, details=state)
+    elif function is Function.CONFIRMATION:
+        draft.case = replace(draft.case, confirmation=state)
+    else:
+        draft.case = replace(draft.case, reminder=state)
+    if ordered:
+        draft.note(EntryKind.SKIP, {"reasons": [r.value for r in ordered]}, function)
+
+
+def was_tried(case: Case, function: Function) -> bool:
+    """Tell whether anything of a function's present question has left the machine."""
+    return any(
+        a.function is function
+        and a.purpose is PURPOSE_OF[function]
+        and (a.booking == case.booking or function is Function.DETAILS)
+        and (a.state is not AttemptState.PLANNED or a.tries)
+        for a in case.attempts
+    )
+
+
+def _step(draft: Draft, function: Function) -> Step:
+    """Decide one open function now."""
+    case, now = draft.case, draft.now
+    window = window_of(function, case, draft.branch)
+    if not is_enabled(draft.branch, function):
+        silent = function is Function.DETAILS or now >= window.latest
+        return Close(()) if silent else Look(window.latest)
+    if now < window.decided_at and not window.too_late:
+        return Look(window.decided_at)
+    tried = was_tried(case, function)
+    if tried and _is_settled(draft, function):
+        return Look()
+    reasons = reasons_against(function, case, draft.contact, draft.branch)
+    if tried and function is Function.CONFIRMATION and case.status is not Status.UNCONFIRMED:
+        return Look()  # answered, or settled by the staff (rule C-17)
+    reasons += _time_reasons(draft, function, window, has_others=bool(reasons), tried=tried)
+    if reasons:
+        return Close(reasons)
+    return _send_step(draft, function, window)
+
+
+def is_enabled(branch: Branch, function: Function) -> bool:
+    """Tell whether the branch has switched the function on (rule G-1)."""
+    if function is Function.DETAILS:
+        return branch.details.enabled
+    if function is Function.CONFIRMATION:
+        return branch.confirmation.enabled
+    return branch.reminder.enabled
+
+
+def _is_settled(draft: Draft, function: Function) -> bool:
+    """Tell whether a provider has the message, or something of the question is under way."""
+    case = draft.case
+    if any(
+        a.state in UNDER_WAY and a.function is function and a.booking == case.booking
+        for a in case.attempts
+        if a.purpose is PURPOSE_OF[function]
+    ):
+        return True
+    tried = cascade.attempts_of(case, function, PURPOSE_OF[function])
+    if any(a.state in cascade.REACHED for a in tried):
+        return True
+    return function is Function.CONFIRMATION and any(
+        a.result is CallResult.ANSWER and a.booking == case.booking for a in case.attempts
+    )
+
+
+def _time_reasons(
+    draft: Draft, function: Function, window: Window, *, has_others: bool, tried: bool
+) -> tuple[Reason, ...]:
+    """Reasons of time: adoption, hours, and the latest useful moment (rules D-3, R-2, Z-1…Z-3)."""
+    case, now = draft.case, draft.now
+    if function is Function.DETAILS and case.adopted:
+        late = (Reason.TOO_LATE,) if now >= window.latest else ()
+        return (Reason.ADOPTED, *late)
+    found: tuple[Reason, ...] = ()
+    if not tried:
+        if window.outside:
+            found += (Reason.OUTSIDE_HOURS,)
+        if window.too_late:
+            found += (Reason.TOO_LATE,)
+        if found:
+            return found
+    if now >= window.latest and not (function is Function.CONFIRMATION and has_others):
+        return (closing_reason(window, case, draft.branch),)  # rule Z-3
+    return ()
+
+
+def _send_step(draft: Draft, function: Function, window: Window) -> Step:
+    """The function may be done: over which way, and is it open now?"""
+    now, zone = draft.now, draft.branch.timezone
+    if now < window.first:
+        return Look(window.first)
+    if not is_open(window.hours, now, zone):
+        return Look(min(next_opening(window.hours, now, zone), window.latest))
+    if function is Function.CONFIRMATION:
+        phone = _phone_step(draft, window)
+        if phone is not None:
+            return phone
+    return message_step(draft, function, PURPOSE_OF[function], window.latest)
+
+
+def message_step(
+    draft: Draft, function: Function, purpose: Purpose, latest: datetime | None
+) -> Step:
+    """Decide over which channel a question goes next."""
+    ended_at = _call_ended_at(draft.case) if function is Function.CONFIRMATION else None
+    found = cascade.next_message(
+        draft.case,
+        draft.contact,
+        draft.branch,
+        function,
+        purpose,
+        draft.now,
+        call_ended_at=ended_at,
+        latest=latest,
+    )
+    if isinstance(found, cascade.Next):
+        return Send(found, after_call=ended_at is not None)
+    if isinstance(found, cascade.Exhausted):
+        return Close((Reason.NO_CHANNEL,))
+    return Look()
+
+
+def _calls(case: Case) -> list[Attempt]:
+    return [
+        a
+        for a in case.attempts
+        if a.is_call and a.booking == case.booking and a.state is AttemptState.ENDED
+    ]
+
+
+def _call_ended_at(case: Case) -> datetime | None:
+    calls = _calls(case)
+    return calls[-1].ended_at if calls else None
+
+
+def _phone_step(draft: Draft, window: Window) -> Step | None:
+    """A call, a wait for one, or None when it is the message's turn (rules C-2, C-6)."""
+    settings = draft.branch.confirmation
+    if settings.method != "call":
+        return None
+    calls = _calls(draft.case)
+    tried_messages = cascade.attempts_of(
+        draft.case, Function.CONFIRMATION, Purpose.CONFIRMATION
+    )
+    if calls and any(a.tries for a in tried_messages):
+        return None  # the fallback has begun; it is not turned back into a call
+    not_before = None
+    if calls:
+        last = calls[-1]
+        if last.result not in RETRIED_RESULTS or len(calls) >= settings.call_attempts:
+            return None
+        not_before = (last.ended_at or draft.now) + settings.attempt_gap
+        if not_before >= window.latest:
+            return None
+    return Phone(_after_gap(draft, not_before))
+
+
+def _after_gap(draft: Draft, not_before: datetime | None) -> datetime | None:
+    """Not closer to the last call of the same number than the gap (rules C-5, Z-13)."""
+    contact = draft.contact
+    if contact is None or contact.call_ended_at is None:
+        return not_before
+    free_at = contact.call_ended_at + draft.branch.confirmation.call_gap
+    if free_at <= draft.now:
+        return not_before
+    return max(free_at, not_before) if not_before else free_at
+
+
+def _advance_link(draft: Draft) -> None:
+    """The reschedule link after key 2 goes at any hour, over the same choice of channels (C-7)."""
+    case = draft.case
+    wanted = _wants_link(case)
+    planned = [
+        a
+        for a in case.attempts
+        if a.state is AttemptState.PLANNED and a.purpose is Purpose.RESCHEDULE_LINK
+    ]
+    if not wanted or (draft.contact is not None and draft.contact.opted_out_at is not None):
+        for attempt in planned:
+            draft.drop(attempt)
+        return
+    latest = case.snapshot.start
+    if draft.now >= latest:
+        return
+    step = message_step(draft, Function.CONFIRMATION, Purpose.RESCHEDULE_LINK, latest)
+    kept = _keep(draft, planned, step)
+    if isinstance(step, Send) and not kept:
+        draft.plan(
+            Purpose.RESCHEDULE_LINK,
+            step.next.channel,
+            Function.CONFIRMATION,
+            about=Purpose.RESCHEDULE_LINK.value,
+            not_before=step.next.not_before,
+            after_call=True,
+        )
+
+
+def _wants_link(case: Case) -> bool:
+    """Key 2 was accepted in a call of this booking, and the visit still waits to be moved."""
+    if case.removed or case.status is not Status.RESCHEDULE_REQUESTED:
+        return False
+    return any(
+        a.is_call
+        and a.booking == case.booking
+        and a.state is AttemptState.ENDED
+        and a.result is CallResult.ANSWER
+        and a.about == "call.reschedule"
+        for a in case.attempts
+    )
+
+
+def start_pushes(draft: Draft) -> None:
+    """Start the first status change in line if its time has come (rules S-1, S-3)."""
+    for push in draft.case.pushes:
+        if push.state not in OPEN_PUSHES:
+            continue
+        if push.state is PushState.PUBLISHED:
+            return
+        if push.not_before is None or push.not_before <= draft.now:
+            draft.put_push(
+                replace(
+                    push,
+                    state=PushState.STARTED,
+                    tries=push.tries + 1,
+                    not_before=draft.now + policy.PUSH_LEASE,
+                )
+            )
+        return

@@ -1,0 +1,137 @@
+"""What the product asks of a message channel, and what a channel reports back.
+
+An adapter takes an `OutgoingMessage`, speaks its provider's wire format and answers with the
+provider's id or raises `SendError`. What comes in by webhook it turns into `InboundMessage` and
+`InboundReceipt`; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from gateway.core.case import Content
+from gateway.core.events import Failure, Receipt
+from gateway.core.model import Channel
+from gateway.ports.store import Kind, Ref
+
+
+class SendError(Exception):
+    """A message did not, or may not, get through.
+
+    `failure` None means that nobody knows (time-out or reset after the request was written):
+    the attempt waits for receipts before anything is repeated (rule G-6). `alert` asks for an
+    operator: credentials, template, account. `code` is the provider's own word; it never holds
+    a number or a secret.
+    """
+
+    def __init__(
+        self,
+        failure: Failure | None,
+        code: str,
+        *,
+        retry_after_s: int | None = None,
+        alert: bool = False,
+    ) -> None:
+        super().__init__(f"{failure.value if failure else 'lost'}: {code}")
+        self.failure = failure
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.alert = alert
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to be sent.
+
+    `opaque` comes back in receipts where the provider allows it and leads to the attempt
+    (`opaque_of` / `attempt_of`). `session_open` tells that the patient wrote on this channel in
+    the last 24 hours, so free text is allowed. `account` is the patient's opaque id on the
+    channel where it is known, `to` the number in E.164.
+    """
+
+    clinic: str
+    branch: str
+    channel: Channel
+    to: str
+    account: str | None
+    content: Content
+    opaque: str
+    session_open: bool
+    reply_to: str | None = None
+
+
+class Messaging(Protocol):
+    """One channel of one provider."""
+
+    @property
+    def channel(self) -> Channel:
+        """Which channel this serves."""
+        ...
+
+    def serves(self, clinic: str, branch: str) -> bool:
+        """Tell whether there is a sender for this branch."""
+        ...
+
+    async def send(self, message: OutgoingMessage) -> str | None:
+        """Send and return the provider's id of the message; raise `SendError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A message from a patient, as the provider told it.
+
+    `number` is E.164 when the provider tells it, `account` the opaque id of the sender. `payload`
+    is that of a tapped button, `quoted` the provider's id of the message that was quoted. `text`
+    is None for media, reactions and unknown kinds, which `kind` names.
+    """
+
+    id: str
+    channel: Channel
+    sender: str  # our own sender: e.g. WhatsApp's phone_number_id
+    at: datetime
+    number: str | None
+    account: str | None
+    kind: str
+    text: str | None
+    payload: str | None = None
+    quoted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundReceipt:
+    """A provider's report about a message of ours. `opaque` is what we sent with it."""
+
+    channel: Channel
+    sender: str
+    provider_id: str
+    opaque: str | None
+    receipt: Receipt
+    at: datetime
+    failure: Failure = Failure.REJECTED
+    code: str = ""
+    alert: bool = False
+    number: str | None = None
+    account: str | None = None
+
+
+Inbound: TypeAlias = InboundMessage | InboundReceipt
+
+
+def opaque_of(ref: Ref, attempt: str) -> str:
+    """Return the text that names an attempt in a provider's receipts."""
+    return f"{ref.kind.value}|{ref.clinic}|{attempt}|{ref.key}"
+
+
+def attempt_of(opaque: str) -> tuple[Ref, str] | None:
+    """Return the attempt that an `opaque` names, or None when it is not one of ours."""
+    parts = opaque.split("|", 3)
+    if len(parts) != 4 or parts[0] not in ("case", "contact"):
+        return None
+    return Ref(Kind(parts[0]), parts[1], parts[3]), parts[2]

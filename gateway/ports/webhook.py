@@ -1,0 +1,45 @@
+"""What a provider's callback looks like to an adapter: bytes and headers, no web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.ports.messaging import Inbound
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """A request exactly as it came in. Header names are lower case; `url` is the public one."""
+
+    method: str
+    url: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """What to answer before anything is stored, e.g. a verification handshake."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+class Webhook(Protocol):
+    """A provider's callback address: `verify`, then `parse`; storing is not the adapter's."""
+
+    def handshake(self, request: RawRequest) -> RawResponse | None:
+        """Answer a verification request (GET), or None when it is not one."""
+        ...
+
+    def verify(self, request: RawRequest) -> None:
+        """Raise `Unauthenticated` without and `Forbidden` with a wrong signature."""
+        ...
+
+    def parse(self, request: RawRequest) -> Sequence[Inbound]:
+        """Return what happened, in order; what cannot be read is left out, never raised."""
+        ...

@@ -1,0 +1,174 @@
+"""Texts of messages as files: `ivr_scripts/messages.<language>.yaml` (rules W-2, W-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import yaml
+
+from gateway.core.model import Channel
+from gateway.core.segments import sms_segments
+from gateway.core.texts import words_of
+from gateway.core.wording import (
+    ABOUTS,
+    FACTS,
+    FAMILY_OF,
+    FIRST_WORD,
+    MAY_BE_EMPTY,
+    Family,
+    Texts,
+    Words,
+    samples,
+    template_body,
+)
+from gateway.errors import InvalidInput, Problem
+
+LANGUAGES = ("ru", "en")
+"""The languages that come with the product; the first one speaks when none fits."""
+
+
+@lru_cache(maxsize=1)
+def load_texts() -> Texts:
+    """Return the texts that come with the product."""
+    return read_folder(files("ivr_scripts"))
+
+
+def read_folder(folder: Path | Traversable) -> Texts:
+    """Return the texts of a folder; raise `InvalidInput` for the first file that is wrong."""
+    by_language = {}
+    for language in LANGUAGES:
+        source = f"messages.{language}.yaml"
+        file = folder / source
+        if not file.is_file():
+            raise InvalidInput(Problem("", "there is no such file"), source=source)
+        words = read_words(file.read_text(encoding="utf-8"), source)
+        if words.language != language:
+            problem = Problem("language", f"{words.language!r} in the file of {language!r}")
+            raise InvalidInput(problem, source=source)
+        by_language[language] = words
+    return Texts(by_language)
+
+
+def read_words(text: str, source: str) -> Words:
+    """Return the words of one file; raise `InvalidInput` that says all that is wrong with it."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidInput(_problem_of(error), source=source) from None
+    lines: dict[str, int] = {}
+    for field, line in _fields(node, ""):
+        if field in lines:
+            raise InvalidInput(Problem(field, "given twice", line), source=source)
+        lines[field] = line
+    try:
+        return words_of(data)
+    except InvalidInput as error:
+        problems = [
+            Problem(problem.field, problem.message, _line(problem.field, lines))
+            for problem in error.problems
+        ]
+        raise InvalidInput(*problems, source=source) from None
+
+
+def _problem_of(error: yaml.YAMLError) -> Problem:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return Problem("", f"not YAML: {error.problem}", error.problem_mark.line + 1)
+    return Problem("", "not YAML")
+
+
+def _fields(node: yaml.Node | None, field: str) -> Iterator[tuple[str, int]]:
+    """Yield every field, with the names above it, and the line it stands on."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = f"{field}.{key.value}" if field else str(key.value)
+            yield name, key.start_mark.line + 1
+            yield from _fields(value, name)
+
+
+def _line(field: str, lines: Mapping[str, int]) -> int | None:
+    """Return the line of a field or, if it is missing, of what it is missing from."""
+    while field and field not in lines:
+        field = field.rpartition(".")[0]
+    return lines.get(field)
+
+
+WHEN_SENT: dict[str, str] = {
+    "details": "soon after the visit appears in the schedule",
+    "confirmation": "on the day before the visit",
+    "reminder": "two hours before the visit",
+    "reschedule_link": "after key 2 in a call",
+    "acknowledgement.confirm": "after the answer 1",
+    "acknowledgement.reschedule": "after the answer 2",
+    "acknowledgement.cancel": "after the answer 3",
+    "acknowledgement.opt_out": 'after «стоп» or "stop"',
+    "acknowledgement.opt_in": 'after «старт» or "start"',
+    "acknowledgement.conflict": "when the schedule did not take the answer",
+    "clarification.options": "after an answer that was not understood",
+    "clarification.which_visit": "after a clear answer that may be about several visits",
+    "clarification.repeat": "after the answer 0",
+    "state.unconfirmed": "after an answer that came too late: the visit is not confirmed",
+    "state.confirmed": "the same: the visit is confirmed",
+    "state.reschedule_requested": "the same: another time was asked for",
+    "state.cancelled": "the same: the visit is cancelled",
+    "state.arrived": "the same: the patient has arrived",
+    "state.completed": "the same: the visit has taken place",
+    "state.no_show": "the same: the patient did not come",
+    "state.moved": "the same: the visit was moved to another time",
+    "state.removed": "the same: the visit is not in the schedule",
+    "state.begun": "the same: the visit has begun",
+    "clinic_phone": "to a number without visits, once a day",
+}
+"""Per message, when a patient gets it."""
+
+_TITLES = {"ru": "Примеры сообщений: русский", "en": "Samples: English"}
+_SHOWN = {Channel.WHATSAPP: "Chat", Channel.SMS: "SMS", Channel.PUSH: "Push"}
+
+
+def messages_page(texts: Texts) -> str:
+    """Return the generated part of docs/messages.md: facts, and messages as patients get them."""
+    lines = ["| fact | what it is | may be unknown |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{{{name}}}` | {what} | {'yes' if name in MAY_BE_EMPTY else ''} |"
+        for name, what in FACTS.items()
+    ]
+    lines += ["", "## When each message is sent", "", "| message | sent |", "| --- | --- |"]
+    lines += [f"| `{about}` | {WHEN_SENT[about]} |" for about in ABOUTS]
+    for words in texts.by_language.values():
+        lines += ["", f"## {_TITLES[words.language]}", *_sample_lines(words)]
+        lines += ["", f"### WhatsApp templates ({words.language})", *_template_lines(words)]
+    return "\n".join(lines)
+
+
+def _sample_lines(words: Words) -> Iterator[str]:
+    shown = ""
+    for about, channel, content in samples(words):
+        if channel not in _SHOWN:
+            continue
+        if about != shown:
+            shown = about
+            yield from ("", f"### `{about}`")
+        note = ""
+        if channel is Channel.SMS:
+            length = sms_segments(content.text)
+            note = f" ({length.units} units of {length.encoding}, parts: {length.count})"
+        if content.buttons:
+            note = f", with the buttons {', '.join(button.title for button in content.buttons)}"
+        yield from ("", f"{_SHOWN[channel]}{note}:", "", "```text", content.text, "```")
+
+
+def _template_lines(words: Words) -> Iterator[str]:
+    parameters = {
+        about: content.parameters
+        for about, channel, content in samples(words)
+        if FAMILY_OF[channel] is Family.CHAT
+    }
+    for about in ABOUTS:
+        if about in FIRST_WORD:
+            yield from ("", f"`{about}`:", "", "```text", template_body(words, about), "```", "")
+            for number, value in enumerate(parameters[about], 1):
+                yield f"- {{{{{number}}}}}: {value}"

@@ -1,0 +1,104 @@
+"""Puts the service together from its ports: the same parts for production and rehearsal.
+
+The composition root chooses the adapters and calls `assemble`; a rehearsal calls it with the
+memory store, a virtual clock and scripted patients. There is no other way to build the service,
+so there is no other path on which a decision could be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.core.case import Entry
+from gateway.core.model import Channel
+from gateway.core.wording import Texts
+from gateway.ports.messaging import Messaging
+from gateway.ports.schedule import Schedule
+from gateway.ports.store import Ref, Store, WriteOff
+from gateway.ports.telephony import Telephony
+from gateway.service.clinics import Clinics
+from gateway.service.effects import Effects, Spawn
+from gateway.service.engine import Engine
+from gateway.service.inbox import Inbox
+from gateway.service.workers import Workers
+from gateway.service.write_offs import WriteOffs
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the world provides."""
+
+    store: Store
+    clock: Clock
+    texts: Texts
+    channels: tuple[Messaging, ...]
+    telephony: tuple[Telephony, ...]
+    schedule: Callable[[str], Schedule]
+    senders: Mapping[tuple[Channel, str], str]
+    link_base: str
+    link_secret: bytes
+    spawn: Spawn
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running parts."""
+
+    store: Store
+    clock: Clock
+    clinics: Clinics
+    engine: Engine
+    effects: Effects
+    inbox: Inbox
+    workers: Workers
+
+
+def assemble(
+    parts: Parts,
+    *,
+    observe: Callable[[Ref, str, tuple[Entry, ...]], None] = lambda *_: None,
+    observe_write_off: Callable[[str, WriteOff], None] = lambda *_: None,
+    poll_s: float | None = 1.0,
+    one_by_one: bool = False,
+) -> Service:
+    """Build the service. `poll_s` None: nobody else commits to this store."""
+    effects = Effects(
+        parts.store,
+        parts.clock,
+        channels=parts.channels,
+        telephony=parts.telephony,
+        schedule=parts.schedule,
+        spawn=parts.spawn,
+    )
+    clinics = Clinics(
+        parts.store,
+        parts.clock,
+        parts.texts,
+        link_base=parts.link_base,
+        link_secret=parts.link_secret,
+        has_sender=effects.has_sender,
+    )
+    pokes: list[Callable[[str], None]] = []
+    engine = Engine(
+        parts.store,
+        clinics,
+        parts.clock,
+        carry_out=effects.carry_out,
+        observe=observe,
+        poke=lambda clinic: pokes[0](clinic),
+    )
+    effects.report_to(engine)
+    write_offs = WriteOffs(parts.store, clinics, parts.clock, observe=observe_write_off)
+    workers = Workers(
+        parts.store,
+        engine,
+        write_offs,
+        parts.clock,
+        poll_s=poll_s,
+        one_by_one=one_by_one,
+    )
+    pokes.append(workers.poke)
+    inbox = Inbox(parts.store, engine, parts.senders)
+    return Service(parts.store, parts.clock, clinics, engine, effects, inbox, workers)

@@ -1,0 +1,248 @@
+"""Carries out what was committed: messages, calls, status changes; the outcome is an event.
+
+Each effect is one attempt with an id. It runs in the supervisor's TaskGroup; a worker that dies
+leaves an attempt in state `started`, and whoever gets its lease reconciles it (rule G-6).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.core import policy
+from gateway.core.case import Attempt, Contact, Notice, StatusPush
+from gateway.core.events import (
+    Event,
+    Failure,
+    MessageAccepted,
+    MessageFailed,
+    MessageLost,
+    PushAccepted,
+    PushConflicted,
+    PushFailed,
+    PushPublished,
+    PushRefused,
+)
+from gateway.core.model import Channel
+from gateway.errors import StoreUnavailable
+from gateway.ports.messaging import Messaging, OutgoingMessage, SendError, opaque_of
+from gateway.ports.schedule import (
+    Accepted,
+    Change,
+    Conflicted,
+    NotificationsChange,
+    Published,
+    PushOutcome,
+    Refused,
+    Schedule,
+    StatusChange,
+)
+from gateway.ports.store import Ref, Store
+from gateway.ports.telephony import CallOrder, Telephony
+from gateway.service.calls import hold_call
+from gateway.service.engine import Effect, Engine
+
+log = logging.getLogger("callahead.effects")
+
+HINT_FOR = timedelta(days=8)
+"""How long a provider's message id leads to its case: receipts repeat for up to 7 days."""
+
+REPORT_PAUSES_S = (0.1, 0.5, 2.0, 5.0)
+"""Pauses before an outcome is reported again while the store does not answer."""
+
+
+class Spawn(Protocol):
+    """Starts a task in the supervisor's TaskGroup."""
+
+    def __call__(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Start it."""
+        ...
+
+
+class Effects:
+    """Knows the adapters and reports what came of each effect."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        channels: tuple[Messaging, ...],
+        telephony: tuple[Telephony, ...],
+        schedule: Callable[[str], Schedule],
+        spawn: Spawn,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._channels = channels
+        self._telephony = telephony
+        self._schedule = schedule
+        self._spawn = spawn
+        self._engine: Engine | None = None
+        self.under_way = 0
+
+    def report_to(self, engine: Engine) -> None:
+        """Name the engine that outcomes go to; effects and engine need each other."""
+        self._engine = engine
+
+    def has_sender(self, channel: Channel, clinic: str, branch: str) -> bool:
+        """Tell whether some adapter sends on this channel for this branch."""
+        return self._sender(channel, clinic, branch) is not None
+
+    def carry_out(self, effect: Effect) -> None:
+        """Start an effect that has just been committed."""
+        self.under_way += 1
+        self._spawn(self._run(effect))
+
+    async def _run(self, effect: Effect) -> None:
+        try:
+            if effect.push is not None:
+                await self._push(effect, effect.push)
+            elif effect.attempt is not None and effect.attempt.is_call:
+                await self._call(effect, effect.attempt)
+            elif effect.attempt is not None:
+                await self._send(effect, effect.attempt)
+        except Exception:
+            # Whatever went wrong, the lease runs out and the attempt is reconciled; one poison
+            # case must not stop the others.
+            log.exception("an effect failed unexpectedly", extra={"kind": effect.ref.kind.value})
+        finally:
+            self.under_way -= 1
+
+    async def report(self, ref: Ref, event: Event) -> None:
+        """Apply an outcome, patiently: it must not be lost because the store is restarting."""
+        if self._engine is None:
+            raise AssertionError("effects have no engine")
+        for pause in REPORT_PAUSES_S:
+            try:
+                await self._engine.apply(ref, event)
+            except StoreUnavailable:
+                await self._clock.sleep(pause)
+            else:
+                return
+        await self._engine.apply(ref, event)
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def _sender(self, channel: Channel, clinic: str, branch: str) -> Messaging | None:
+        for adapter in self._channels:
+            if adapter.channel is channel and adapter.serves(clinic, branch):
+                return adapter
+        return None
+
+    async def _send(self, effect: Effect, attempt: Attempt) -> None:
+        branch = effect.settings.branch
+        adapter = self._sender(attempt.channel, branch.clinic, branch.id)
+        if adapter is None or attempt.content is None:
+            event: Event = MessageFailed(attempt.id, Failure.REJECTED, "no_sender")
+        else:
+            event = await self._offer(adapter, effect, attempt)
+        if isinstance(event, MessageAccepted) and event.provider_id:
+            hint = f"msg:{attempt.channel.value}:{event.provider_id}"
+            await self._store.remember(hint, effect.ref, HINT_FOR)
+        await self.report(effect.ref, event)
+
+    async def _offer(self, adapter: Messaging, effect: Effect, attempt: Attempt) -> Event:
+        branch, contact = effect.settings.branch, effect.contact
+        if attempt.content is None:
+            raise AssertionError("a started message has content")
+        message = OutgoingMessage(
+            clinic=branch.clinic,
+            branch=branch.id,
+            channel=attempt.channel,
+            to=attempt.to,
+            account=contact.account(attempt.channel) if contact is not None else None,
+            content=attempt.content,
+            opaque=opaque_of(effect.ref, attempt.id),
+            session_open=self._session_open(contact, attempt.channel),
+            reply_to=attempt.reply_to,
+        )
+        try:
+            provider_id = await adapter.send(message)
+        except SendError as error:
+            return self._failed(attempt, error)
+        return MessageAccepted(attempt.id, provider_id)
+
+    def _failed(self, attempt: Attempt, error: SendError) -> Event:
+        if error.alert:
+            log.error(
+                "a channel needs an operator",
+                extra={"channel": attempt.channel.value, "code": error.code},
+            )
+        if error.failure is None:
+            return MessageLost(attempt.id)
+        return MessageFailed(attempt.id, error.failure, error.code, error.retry_after_s)
+
+    def _session_open(self, contact: Contact | None, channel: Channel) -> bool:
+        if contact is None:
+            return False
+        now = self._clock.now()
+        return any(
+            heard is channel and now - at < policy.SESSION_WINDOW
+            for heard, at in contact.heard_at
+        )
+
+    # -- calls --------------------------------------------------------------------------------
+
+    async def _call(self, effect: Effect, attempt: Attempt) -> None:
+        if effect.case is None:
+            return
+        branch = effect.settings.branch
+        person = effect.case.snapshot.patient
+        order = CallOrder(
+            ref=effect.ref,
+            attempt=attempt.id,
+            branch=branch.id,
+            to=attempt.to,
+            language=person.contact_person.language or person.language or branch.language,
+            snapshot=effect.case.snapshot,
+        )
+        trunk = next((t for t in self._telephony if t.serves(branch.clinic, branch.id)), None)
+        await hold_call(trunk, order, self.report)
+
+    # -- status changes -----------------------------------------------------------------------
+
+    async def _push(self, effect: Effect, push: StatusPush | Notice) -> None:
+        outcome = await self._schedule(effect.ref.clinic).push(_change(effect.ref, push))
+        await self.report(effect.ref, _push_event(push.id, outcome))
+
+
+def _change(ref: Ref, push: StatusPush | Notice) -> Change:
+    if isinstance(push, StatusPush):
+        return StatusChange(
+            ref=ref,
+            push=push.id,
+            appointment=ref.key,
+            start=push.start,
+            before=push.before,
+            after=push.after,
+            source=push.source,
+            evidence=push.evidence,
+            at=push.at,
+        )
+    return NotificationsChange(
+        ref=ref,
+        push=push.id,
+        number=ref.key,
+        allowed=push.allowed,
+        source=push.source,
+        evidence=push.evidence,
+        at=push.at,
+    )
+
+
+def _push_event(push: str, outcome: PushOutcome) -> Event:
+    match outcome:
+        case Accepted():
+            return PushAccepted(push)
+        case Published(seq):
+            return PushPublished(push, seq)
+        case Conflicted(newest):
+            return PushConflicted(push, newest)
+        case Refused(code):
+            return PushRefused(push, code)
+        case _:
+            return PushFailed(push, outcome.code)

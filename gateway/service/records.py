@@ -1,0 +1,167 @@
+"""From a decision to its commit: what the store has to write at once. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.core.case import (
+    Attempt,
+    AttemptState,
+    Case,
+    Contact,
+    Entry,
+    EntryKind,
+)
+from gateway.core.clinic import Branch
+from gateway.core.decide import is_calling
+from gateway.core.hours import local_day, next_midnight
+from gateway.core.model import Purpose
+from gateway.ports.store import Charge, Commit, Grant, Kind, Ref, Room, Want, Work, Write
+
+COUNTED_STATES = frozenset({"accepted", "delivered", "read", "failed", "ended"})
+
+
+def ref_of(document: Case | Contact) -> Ref:
+    """Return the reference of a case or contact."""
+    if isinstance(document, Case):
+        return Ref(Kind.CASE, document.clinic, document.id)
+    return Ref(Kind.CONTACT, document.clinic, document.number)
+
+
+def commit_of(
+    before: tuple[Case | None, Contact | None],
+    after: tuple[Case | None, Contact | None],
+    branch: Branch,
+    now: datetime,
+    *,
+    seen: str | None = None,
+    grant: Grant | None = None,
+) -> Commit:
+    """Return everything that one decision changes.
+
+    A contact that was read but not changed is checked: an opt-out that came in between must
+    not be overlooked (rule C-15). A grant that started nothing is given back.
+    """
+    writes: list[Write] = []
+    checks: list[tuple[Ref, int]] = []
+    wake: tuple[tuple[Ref, datetime], ...] = ()
+    (case_before, contact_before), (case, contact) = before, after
+    if case is not None and case is not case_before:
+        writes.append(_case_write(case, case_before, contact, now))
+    elif case is not None:
+        checks.append((ref_of(case), case.version))
+    if contact is not None and contact is not contact_before:
+        expected = contact_before.version if contact_before is not None else 0
+        writes.append(Write(contact, expected, contact.due, _message_want(contact.attempts, now, 0)))
+        wake = tuple(
+            (Ref(Kind.CASE, contact.clinic, appointment), at) for appointment, at in contact.wake
+        )
+    elif contact is not None:
+        checks.append((ref_of(contact), contact.version))
+    journal = case.journal if case is not None else ()
+    return Commit(
+        clinic=branch.clinic,
+        writes=tuple(writes),
+        checks=tuple(checks),
+        wake=wake,
+        charges=_charges(case, journal, branch),
+        work=_work(journal, branch),
+        seen=seen,
+        refund=grant if grant and not _used(grant, before, after) else None,
+    )
+
+
+def _case_write(
+    case: Case, before: Case | None, contact: Contact | None, now: datetime
+) -> Write:
+    rank = case.snapshot.start.timestamp()
+    wants = _message_want(case.attempts, now, rank)
+    waits_for_number = contact is not None and case.id in contact.waiting
+    if not waits_for_number and any(a.is_call and _ready(a, now) for a in case.attempts):
+        wants = (*wants, Want(Room.CALL, rank))
+    return Write(
+        case,
+        before.version if before is not None else 0,
+        case.due,
+        wants,
+        calling=any(is_calling(a) for a in case.attempts),
+    )
+
+
+def _ready(attempt: Attempt, now: datetime) -> bool:
+    return attempt.state is AttemptState.PLANNED and (
+        attempt.not_before is None or attempt.not_before <= now
+    )
+
+
+def _message_want(attempts: tuple[Attempt, ...], now: datetime, rank: float) -> tuple[Want, ...]:
+    """Answers to what a patient has just done go first (rule Z-7)."""
+    ready = [a for a in attempts if not a.is_call and _ready(a, now)]
+    if not ready:
+        return ()
+    first = any(a.is_free or a.purpose is Purpose.RESCHEDULE_LINK for a in ready)
+    return (Want(Room.MESSAGE, 0.0 if first else rank),)
+
+
+def _charges(case: Case | None, journal: tuple[Entry, ...], branch: Branch) -> tuple[Charge, ...]:
+    if case is None:
+        return ()
+    return tuple(
+        Charge(
+            branch=branch.id,
+            day=local_day(entry.at, branch.timezone),
+            at=entry.at,
+            appointment=case.id,
+            function=entry.function.value if entry.function else "",
+            channel=str(entry.data["channel"]),
+            amount=Decimal(str(entry.data["amount"])),
+            attempt=str(entry.data["attempt"]),
+            write_off_at=next_midnight(entry.at, branch.timezone),
+        )
+        for entry in journal
+        if entry.kind is EntryKind.CHARGE
+    )
+
+
+def _work(journal: tuple[Entry, ...], branch: Branch) -> tuple[Work, ...]:
+    return tuple(
+        Work(
+            branch=branch.id,
+            day=local_day(entry.at, branch.timezone),
+            function=entry.function.value if entry.function else "",
+            channel=str(entry.data["channel"]),
+            result=str(entry.data.get("result") or entry.data["state"]),
+        )
+        for entry in journal
+        if entry.kind in (EntryKind.MESSAGE, EntryKind.CALL)
+        and entry.data["state"] in COUNTED_STATES
+    )
+
+
+def _used(
+    grant: Grant,
+    before: tuple[Case | None, Contact | None],
+    after: tuple[Case | None, Contact | None],
+) -> bool:
+    """Tell whether the granted slot or line started something."""
+    return any(
+        attempt.is_call is (grant.room is Room.CALL) for _, attempt in started(before, after)
+    )
+
+
+def started(
+    before: tuple[Case | None, Contact | None], after: tuple[Case | None, Contact | None]
+) -> list[tuple[Ref, Attempt]]:
+    """Return the attempts that a decision has started: effects to be carried out."""
+    found: list[tuple[Ref, Attempt]] = []
+    for old, new in zip(before, after, strict=True):
+        if new is None or new is old:
+            continue
+        tries = {a.id: (a.state, a.tries) for a in old.attempts} if old is not None else {}
+        found.extend(
+            (ref_of(new), a)
+            for a in new.attempts
+            if a.state is AttemptState.STARTED and tries.get(a.id) != (a.state, a.tries)
+        )
+    return found
