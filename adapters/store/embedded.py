@@ -108,16 +108,19 @@ class EmbeddedServer:
         loop, deaths, born = asyncio.get_running_loop(), 0, 0.0
         while not self._closing:
             await asyncio.sleep(_WATCH_S)
-            process = self._process
-            if self._closing or process is None or process.poll() is None:
+            if not self._died():
                 continue
             deaths = deaths + 1 if loop.time() - born < LIVED_S else 1
-            _log.error("store_server_died", extra={"code": process.returncode, "deaths": deaths})
+            _log.error("store_server_died", extra={"deaths": deaths})
             if deaths >= DEATHS_MAX:
                 raise StoreUnusable(await asyncio.to_thread(self._why))
             await self.start()
             born = loop.time()
             _log.warning("store_server_restarted", extra={"pid": self.pid})
+
+    def _died(self) -> bool:
+        process = self._process
+        return not self._closing and process is not None and process.poll() is not None
 
     async def close(self) -> None:
         """End the server, wait for it, and unlock the folder."""
@@ -149,7 +152,7 @@ class EmbeddedServer:
                 cwd=self._folder,
                 start_new_session=True,
                 pass_fds=(self._lock,),
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509  the only way to set it
+                preexec_fn=_die_with_parent(),
             )
 
     def _flags(self) -> list[str]:
@@ -181,9 +184,10 @@ class EmbeddedServer:
                 f"the store in {self._folder} is damaged at its end (after a power loss?). "
                 f"Copy the folder, then repair it: {tool} --fix {manifest}"
             )
-        last = tail.strip().splitlines()[-1:] or ["it said nothing"]
+        lines = tail.strip().splitlines()
+        last = lines[-1].strip() if lines else "it said nothing"
         return (
-            f"the store's server ({self._binary}) ended: {last[0].strip()} (more in {log}; "
+            f"the store's server ({self._binary}) ended: {last} (more in {log}; "
             f"the folder was last written by {_written_by(self._folder) or 'nobody'})"
         )
 

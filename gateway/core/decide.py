@@ -392,7 +392,7 @@ def _set_due(draft: Draft) -> None:
     """An attempt that has just been started is looked at again when its lease ends."""
     case = draft.case
     leases = [plan.lease_end(a) for a in case.attempts if a.state in plan.UNDER_WAY]
-    due = plan.earliest([case.due, *leases])
+    due = _in_future(plan.earliest([case.due, *leases]), draft.now)
     if due != case.due:
         draft.case = replace(case, due=due)
     if draft.contact is not None and (draft.contact.notices or draft.contact.attempts):
@@ -400,17 +400,30 @@ def _set_due(draft: Draft) -> None:
         _set_contact_due(draft)
 
 
+def _in_future(due: datetime | None, now: datetime) -> datetime | None:
+    """A look that changed nothing must not be repeated at once, over and over."""
+    return now + policy.LOOK_AGAIN if due is not None and due <= now else due
+
+
 def _set_contact_due(draft: Draft) -> None:
     contact = draft.contact
     if contact is None:
         return
+    released = tuple(
+        replace(a, not_before=None)
+        if a.state is AttemptState.PLANNED and a.not_before and a.not_before <= draft.now
+        else a
+        for a in contact.attempts
+    )
+    if released != contact.attempts:
+        contact = draft.contact = replace(contact, attempts=released)
     looks: list[datetime | None] = [
         a.not_before if a.state is AttemptState.PLANNED else plan.lease_end(a)
         for a in contact.attempts
         if a.state is AttemptState.PLANNED or a.state in plan.UNDER_WAY
     ]
     looks.extend(n.not_before for n in contact.notices if n.state in OPEN_PUSHES)
-    due = plan.earliest(looks)
+    due = _in_future(plan.earliest(looks), draft.now)
     if due != contact.due:
         draft.contact = replace(contact, due=due)
 

@@ -73,6 +73,7 @@ Step = Look | Send | Phone | Close
 def advance(draft: Draft) -> None:
     """Bring every function of the case up to date and set the time of its next look."""
     looks: list[datetime | None] = []
+    _release_planned(draft)
     if draft.case.removed:
         _drop_planned(draft)
     else:
@@ -89,6 +90,17 @@ def advance(draft: Draft) -> None:
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     """Return the earliest of the moments that are set."""
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _release_planned(draft: Draft) -> None:
+    """A planned attempt whose time has come wants its slot or line now."""
+    for attempt in draft.case.attempts:
+        if attempt.state is AttemptState.PLANNED and _has_come(attempt.not_before, draft.now):
+            draft.put(replace(attempt, not_before=None))
+
+
+def _has_come(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
 
 
 def _drop_planned(draft: Draft) -> None:
@@ -162,8 +174,11 @@ def _keep(draft: Draft, planned: list[Attempt], step: Step) -> bool:
             kept = True
         elif not kept and isinstance(step, Phone) and attempt.is_call:
             kept = True
-            if attempt.not_before != step.not_before:
-                draft.put(replace(attempt, not_before=step.not_before))
+            # A call that could not be placed keeps its own pause (rule C-6).
+            paused = attempt.not_before if attempt.code else None
+            not_before = max((m for m in (paused, step.not_before) if m), default=None)
+            if attempt.not_before != not_before:
+                draft.put(replace(attempt, not_before=not_before))
         else:
             draft.drop(attempt)
     return kept
@@ -256,8 +271,7 @@ def _time_reasons(
     """Reasons of time: adoption, hours, and the latest useful moment (rules D-3, R-2, Z-1…Z-3)."""
     case, now = draft.case, draft.now
     if function is Function.DETAILS and case.adopted:
-        late = (Reason.TOO_LATE,) if now >= window.latest else ()
-        return (Reason.ADOPTED, *late)
+        return (Reason.ADOPTED,)
     found: tuple[Reason, ...] = ()
     if not tried:
         if window.outside:
@@ -301,6 +315,8 @@ def message_step(
         latest=latest,
     )
     if isinstance(found, cascade.Next):
+        if _has_come(found.not_before, draft.now):
+            found = replace(found, not_before=None)
         return Send(found, after_call=ended_at is not None)
     if isinstance(found, cascade.Exhausted):
         return Close((Reason.NO_CHANNEL,))
@@ -345,6 +361,8 @@ def _phone_step(draft: Draft, window: Window) -> Step | None:
 def _after_gap(draft: Draft, not_before: datetime | None) -> datetime | None:
     """Not closer to the last call of the same number than the gap (rules C-5, Z-13)."""
     contact = draft.contact
+    if _has_come(not_before, draft.now):
+        not_before = None
     if contact is None or contact.call_ended_at is None:
         return not_before
     free_at = contact.call_ended_at + draft.branch.confirmation.call_gap

@@ -64,3 +64,6 @@ WRONG_KEYS_MAX = 2
 
 SILENCES_MAX = 1
 """How many silences are prompted; a second one ends the call (rule C-4)."""
+
+LOOK_AGAIN = timedelta(minutes=1)
+"""When a case is looked at again whose due time has passed without anything to do."""

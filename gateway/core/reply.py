@@ -28,6 +28,7 @@ from gateway.core.reply_words import (
     REAL_WORDS,
     SIGNS,
     SPELLINGS,
+    TIME_WORDS,
     TO_CYRILLIC,
     TO_LATIN,
     WORDS,
@@ -119,6 +120,8 @@ def _fold_char(char: str) -> str:
             return plain
     if char in _KEPT or char in SIGNS:
         return char
+    if char == "🔟":  # a sign to Unicode, no number
+        return "10"
     if char in _INVISIBLE or ord(char) in _SKIN_TONES:
         return ""
     return _fold_dress(char)
@@ -264,16 +267,16 @@ def _spell(raw: str) -> tuple[str, ...]:
 
 
 def _unmixed(raw: str) -> Iterator[str]:
-    """Return a word that mixes Latin and Cyrillic look-alikes in either script alone."""
-    for table, script in ((TO_CYRILLIC, "CYRILLIC"), (TO_LATIN, "LATIN")):
-        word = raw.translate(table)
-        if word != raw and all(unicodedata.name(c, "").startswith(script) for c in word):
-            if not all(_in_other_script(c, script) for c in raw if c.isalpha()):
+    """Return a word that mixes scripts by look-alike letters as the words of one script."""
+    if len(_scripts(raw)) > 1:
+        for table in (TO_CYRILLIC, TO_LATIN):
+            word = raw.translate(table)
+            if len(_scripts(word)) == 1:
                 yield word.casefold()
 
 
-def _in_other_script(char: str, script: str) -> bool:
-    return not unicodedata.name(char, "").startswith(script)
+def _scripts(word: str) -> set[str]:
+    return {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()}
 
 
 def _known(word: str) -> str | None:
@@ -339,7 +342,7 @@ def _is_number_sign(tokens: list[_Token], at: int) -> bool:
     text, rest = tokens[at].text, tokens[at + 1 : at + 2]
     before = bool(rest) and rest[0].gap is Gap.SPACE and rest[0].text in _DIGITS
     after = at > 0 and tokens[at].gap is Gap.SPACE and tokens[at - 1].text in _DIGITS
-    return (text in NUMBER_SIGNS or text == "n") and before or (text == "#" and after)
+    return ((text in NUMBER_SIGNS or text == "n") and before) or (text == "#" and after)
 
 
 def _piece(tokens: list[_Token], at: int) -> tuple[_Item, int]:
@@ -388,7 +391,9 @@ def _is_signed(token: _Token) -> bool:
         return True
     if token.text in WORDS:
         return False
-    latin = token.text.isascii() and token.text.isalpha() and not token.text.startswith(OPTION_STEMS)
+    latin = (
+        token.text.isascii() and token.text.isalpha() and not token.text.startswith(OPTION_STEMS)
+    )
     shaped = token.text.endswith(NAME_ENDINGS) or latin
     return token.text in NAMES or (token.titled and shaped)
 
@@ -583,12 +588,11 @@ def _no_leads(items: list[_Item]) -> bool:
 
 
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3])[:.∶–—−-]([0-5]\d)")
-_TIME_WORDS: Final = frozenset({"тот", "та", "то", "что", "в", "на", "к", "о", "про", "at", "for", "ч", "час", "часа", "часов"})
 
 
 def _lone_time(items: list[_Item]) -> tuple[int, int] | None:
     """Return the clock time that is the whole message, the answer to "which visit?" (Z-10)."""
     silent = _COURTESIES | {Kind.PRONOUN, Kind.NEUTRAL}
-    told = [i for i in items if i.kind not in silent and i.text not in _TIME_WORDS]
+    told = [i for i in items if i.kind not in silent and i.text not in TIME_WORDS]
     match = _CLOCK.fullmatch(told[0].text) if len(told) == 1 else None
     return (int(match[1]), int(match[2])) if match else None

@@ -34,16 +34,13 @@ def price_of(
     `after_call` matters to a push only, `segments` to an SMS that is charged per segment.
     """
     prices = prices_at(branch, day)
-    match channel:
-        case Channel.CALL:
-            return prices.call
-        case Channel.PUSH:
-            return prices.push_after_call if after_call else prices.push
-        case Channel.WHATSAPP:
-            return prices.whatsapp
-        case Channel.MAX:
-            return prices.max
-        case Channel.TELEGRAM:
-            return prices.telegram
-        case Channel.SMS:
-            return prices.sms * segments if branch.sms_price == "segment" else prices.sms
+    if channel is Channel.PUSH:
+        return prices.push_after_call if after_call else prices.push
+    if channel is Channel.SMS:
+        return prices.sms * segments if branch.sms_price == "segment" else prices.sms
+    return {
+        Channel.CALL: prices.call,
+        Channel.WHATSAPP: prices.whatsapp,
+        Channel.MAX: prices.max,
+        Channel.TELEGRAM: prices.telegram,
+    }[channel]

@@ -198,7 +198,7 @@ def compose(
     if snapshot is not None and "link" in pattern.facts:
         link = link_of(branch, snapshot.id, booking)
     facts = facts_of(words, branch, snapshot, link)
-    if choices:
+    if "visits" in pattern.facts:
         facts["visits"] = _visits(words.calendar, branch, choices)
     text, values = pattern.fill(facts)
     is_chat = family is Family.CHAT
@@ -229,7 +229,7 @@ def facts_of(
     words: Words, branch: Branch, snapshot: Appointment | None, link: str | None = None
 ) -> dict[str, str]:
     """Return the facts of a visit in words; without one, only those of the branch."""
-    facts = {"clinic": _line(branch.name_in_messages or branch.name), "phone": branch.phone}
+    facts = {"clinic": _line(branch.name_in_messages or branch.name), "phone": _line(branch.phone)}
     if snapshot is None:
         return facts
     wall = local(snapshot.start, branch.timezone).replace(tzinfo=None)

@@ -13,7 +13,7 @@ from dataclasses import fields
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, TypeAdapter
 
 from gateway.core.clinic import (
     NEVER_CONNECTED,
@@ -91,6 +91,11 @@ def _list_of(hours: Hours) -> list[time]:
     return [hours.opening, hours.closing]
 
 
+def _shown(default: str) -> dict[str, JsonValue]:
+    """Show a default in the JSON schema as it would be written."""
+    return {"default": default}
+
+
 HoursList: TypeAlias = Annotated[
     list[ClockTime], Field(min_length=2, max_length=2), AfterValidator(_check_hours)
 ]
@@ -114,11 +119,19 @@ class ConfirmationModel(StrictModel):
 
     enabled: bool = _CONFIRMATION.enabled
     method: Literal["call", "message"] = _CONFIRMATION.method
-    start: ClockTime = _CONFIRMATION.start
+    start: ClockTime = Field(
+        default=_CONFIRMATION.start, json_schema_extra=_shown(write_clock(_CONFIRMATION.start))
+    )
     hours: HoursList = Field(default_factory=lambda: _list_of(_CONFIRMATION.hours))
     call_attempts: int = Field(default=_CONFIRMATION.call_attempts, ge=1, le=CALL_ATTEMPTS_MAX)
-    attempt_gap: Gap = _CONFIRMATION.attempt_gap
-    call_gap: Gap = _CONFIRMATION.call_gap
+    attempt_gap: Gap = Field(
+        default=_CONFIRMATION.attempt_gap,
+        json_schema_extra=_shown(write_duration(_CONFIRMATION.attempt_gap)),
+    )
+    call_gap: Gap = Field(
+        default=_CONFIRMATION.call_gap,
+        json_schema_extra=_shown(write_duration(_CONFIRMATION.call_gap)),
+    )
 
 
 class ReminderModel(StrictModel):
@@ -126,7 +139,9 @@ class ReminderModel(StrictModel):
 
     enabled: bool = _REMINDER.enabled
     hours: HoursList = Field(default_factory=lambda: _list_of(_REMINDER.hours))
-    lead: Lead = _REMINDER.lead
+    lead: Lead = Field(
+        default=_REMINDER.lead, json_schema_extra=_shown(write_duration(_REMINDER.lead))
+    )
 
 
 class FunctionsModel(StrictModel):

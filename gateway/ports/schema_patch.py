@@ -18,7 +18,8 @@ def merge_branch(document: Mapping[str, Any], branch_id: str, patch: object) -> 
 
     Objects merge field by field, lists and values replace. A tariff whose entries all have
     `from` is appended (an entry of the same date is replaced); one without `from` changes the
-    prices of the only entry there is, or replaces dated ones. Paths of problems are the patch's.
+    prices of the only entry there is, or replaces dated ones. `null` for `country`, `language`
+    or `name_in_messages` goes back to the default. Paths of problems are the patch's.
     """
     try:
         return patch_branch(document, branch_id, patch)
@@ -81,8 +82,8 @@ def _merged_tariff(old: Any, new: Any) -> Any:
     entries, added = as_list(old), as_list(new)
     if not isinstance(entries, list) or not isinstance(added, list) or not added:
         return new
-    if all(isinstance(entry, Mapping) and "from" in entry for entry in added):
+    if all(isinstance(entry, Mapping) and entry.get("from") for entry in added):
         dates = [entry["from"] for entry in added]
         return [entry for entry in entries if entry.get("from", "") not in dates] + added
-    only = entries[0] if len(entries) == 1 and "from" not in entries[0] else {}
+    only = entries[0] if len(entries) == 1 and not entries[0].get("from") else {}
     return {**only, **new} if isinstance(new, Mapping) else new

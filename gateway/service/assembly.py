@@ -72,6 +72,12 @@ def assemble(
         schedule=parts.schedule,
         spawn=parts.spawn,
     )
+    pokes: list[Callable[[str], None]] = []
+
+    def poke(clinic: str) -> None:
+        for worker in pokes:
+            worker(clinic)
+
     clinics = Clinics(
         parts.store,
         parts.clock,
@@ -79,15 +85,15 @@ def assemble(
         link_base=parts.link_base,
         link_secret=parts.link_secret,
         has_sender=effects.has_sender,
+        poke=poke,
     )
-    pokes: list[Callable[[str], None]] = []
     engine = Engine(
         parts.store,
         clinics,
         parts.clock,
         carry_out=effects.carry_out,
         observe=observe,
-        poke=lambda clinic: pokes[0](clinic),
+        poke=poke,
     )
     effects.report_to(engine)
     write_offs = WriteOffs(parts.store, clinics, parts.clock, observe=observe_write_off)

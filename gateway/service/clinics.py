@@ -34,6 +34,7 @@ class Clinics:
         link_base: str,
         link_secret: bytes,
         has_sender: Callable[[Channel, str, str], bool],
+        poke: Callable[[str], None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -41,6 +42,7 @@ class Clinics:
         self._link_base = link_base
         self._link_secret = link_secret
         self._has_sender = has_sender
+        self._poke = poke
         self._known: dict[str, tuple[datetime, ClinicRecord, Clinic]] = {}
         self._settings: dict[tuple[str, str], Settings] = {}
 
@@ -146,6 +148,7 @@ class Clinics:
                 self._take(replace(record, version=record.version + 1), now)
                 for branch in clinic.branches:
                     await self._store.wake_branch(clinic_id, branch.id, now)
+                self._poke(clinic_id)
                 return clinic
         raise StoreUnavailable("the clinic's settings keep changing; try again")
 

@@ -125,13 +125,17 @@ class Engine:
         if case is None and contact is None:
             return
         settings = await self._settings_for(item.ref, case, contact, None)
-        decided = await self._decide(case, contact, event, settings, grant=item.grant)
+        decided = await self._decide(
+            case, contact, event, settings, grant=item.grant, claimed=True
+        )
         for _ in range(DECIDE_TRIES_MAX):
             if decided is not None:
                 return
             case, contact = await self._load(item.ref)
             settings = await self._settings_for(item.ref, case, contact, None)
-            decided = await self._decide(case, contact, event, settings, grant=item.grant)
+            decided = await self._decide(
+            case, contact, event, settings, grant=item.grant, claimed=True
+        )
 
     async def patient_wrote(self, clinic: str, number: str, written: Written) -> Decided:
         """Take a message from a patient's number: find its visit, decide, commit."""
@@ -197,8 +201,13 @@ class Engine:
         number: str | None = None,
         seen: str | None = None,
         grant: Grant | None = None,
+        claimed: bool = False,
     ) -> Decided | None:
-        """Decide and commit once; None means that a version did not hold."""
+        """Decide and commit once; None means that a version did not hold.
+
+        What was claimed is written back even when nothing changed: the claim has moved its due
+        time and taken it out of its waiting room.
+        """
         now = self._clock.now()
         branch = settings.branch
         asked = contact
@@ -208,10 +217,12 @@ class Engine:
         if contact is None and next_contact is asked:
             next_contact = None  # nothing was learnt of a new number: nothing to store
         same = next_case is case and next_contact is contact
-        if same and grant is None:
+        if same and grant is None and not claimed:
             return Decided(case, contact, changed=False)
         before, after = (case, contact), (next_case, next_contact)
-        commit = commit_of(before, after, branch, now, seen=seen, grant=grant)
+        commit = commit_of(
+            before, after, branch, now, seen=seen, grant=grant, rewrite=claimed and same
+        )
         outcome = await self._store.commit(commit)
         if outcome is Outcome.CONFLICT:
             return None

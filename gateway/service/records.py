@@ -37,8 +37,9 @@ def commit_of(
     *,
     seen: str | None = None,
     grant: Grant | None = None,
+    rewrite: bool = False,
 ) -> Commit:
-    """Return everything that one decision changes.
+    """Return everything that one decision changes; `rewrite` writes back what was claimed.
 
     A contact that was read but not changed is checked: an opt-out that came in between must
     not be overlooked (rule C-15). A grant that started nothing is given back.
@@ -47,11 +48,12 @@ def commit_of(
     checks: list[tuple[Ref, int]] = []
     wake: tuple[tuple[Ref, datetime], ...] = ()
     (case_before, contact_before), (case, contact) = before, after
-    if case is not None and case is not case_before:
+    if case is not None and (rewrite or case is not case_before):
         writes.append(_case_write(case, case_before, contact, now))
     elif case is not None:
         checks.append((ref_of(case), case.version))
-    if contact is not None and contact is not contact_before:
+    contact_claimed = rewrite and case is None
+    if contact is not None and (contact_claimed or contact is not contact_before):
         expected = contact_before.version if contact_before is not None else 0
         writes.append(Write(contact, expected, contact.due, _message_want(contact.attempts, now, 0)))
         wake = tuple(

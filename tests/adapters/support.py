@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,13 +68,6 @@ class ManualClock:
         return await task
 
 
-async def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens on another socket."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
 async def serve(app: web.Application) -> TestServer:
     """Start a server on 127.0.0.1."""
     server = TestServer(app, host="127.0.0.1")
@@ -121,9 +114,7 @@ class Recorder:
     def app(self) -> web.Application:
         async def take(request: web.Request) -> web.StreamResponse:
             headers = {name.lower(): value for name, value in request.headers.items()}
-            self.requests.append(
-                (request.method, request.path_qs, headers, await request.read())
-            )
+            self.requests.append((request.method, request.path_qs, headers, await request.read()))
             if self.cut and request.transport is not None:
                 request.transport.close()
             return web.Response(status=self.status, body=self.body, headers=self.headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -33,7 +34,17 @@ from gateway.core.events import Failure, Receipt
 from gateway.core.model import Answer, Channel
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.ports.messaging import InboundMessage, InboundReceipt, SendError
-from tests.adapters.support import CONTENT, PATIENT, Recorder, address, outgoing, payload, raw, serve
+from tests.adapters.support import (
+    CONTENT,
+    PATIENT,
+    PAYLOADS,
+    Recorder,
+    address,
+    outgoing,
+    payload,
+    raw,
+    serve,
+)
 
 SENDER = "106540350000001"
 BSUID = "US.13491208655302741918"
@@ -250,8 +261,6 @@ def test_a_webhook_says(name: str) -> None:
 
 
 def test_every_recorded_payload_has_its_row() -> None:
-    from tests.adapters.support import PAYLOADS
-
     assert {path.stem for path in (PAYLOADS / "whatsapp").iterdir()} == set(SHAPES)
 
 
@@ -285,9 +294,29 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["entry", "changes", "value", "field", "messages", "statuses", "metadata", "id"]
-                + ["phone_number_id", "from", "type", "timestamp", "text", "body", "context"]
-                + ["errors", "code", "status", "interactive", "button_reply", "contacts", "system"]
+                [
+                    "entry",
+                    "changes",
+                    "value",
+                    "field",
+                    "messages",
+                    "statuses",
+                    "metadata",
+                    "id",
+                    "phone_number_id",
+                    "from",
+                    "type",
+                    "timestamp",
+                    "text",
+                    "body",
+                    "context",
+                    "errors",
+                    "code",
+                    "status",
+                    "interactive",
+                    "button_reply",
+                    "contacts",
+                ]
             ),
             inner,
             max_size=6,
@@ -313,8 +342,20 @@ def test_parse_never_raises_on_any_json(document: object) -> None:
         {"id": st.just("wamid.1"), "timestamp": JSON, "from": JSON, "type": JSON},
         optional={
             name: JSON
-            for name in ["text", "button", "interactive", "reaction", "edit", "system", "context"]
-            + ["status", "errors", "recipient_id", "from_user_id", "group_id"]
+            for name in [
+                "text",
+                "button",
+                "interactive",
+                "reaction",
+                "edit",
+                "system",
+                "context",
+                "status",
+                "errors",
+                "recipient_id",
+                "from_user_id",
+                "group_id",
+            ]
         },
     )
 )
@@ -479,8 +520,10 @@ def button(title: str = "ok", text: str = "v1") -> Button:
             outgoing(session_open=True, content=replace(CONTENT, buttons=(button("x" * 21),))),
             "button_title_length",
         ),
-        (outgoing(content=replace(CONTENT, buttons=(button("ok", "x" * 129),))),
-         "button_payload_length"),
+        (
+            outgoing(content=replace(CONTENT, buttons=(button("ok", "x" * 129),))),
+            "button_payload_length",
+        ),
         (outgoing(content=replace(CONTENT, parameters=("x" * 1025,))), "parameter_length"),
         (outgoing(content=replace(CONTENT, parameters=("a", " "))), "parameter_length"),
         (outgoing(to="Anna"), "no_recipient"),
@@ -584,7 +627,9 @@ def test_an_error_means(
 
 
 def usage(minutes: object) -> str:
-    return json.dumps({"102290": [{"type": "whatsapp", "estimated_time_to_regain_access": minutes}]})
+    return json.dumps(
+        {"102290": [{"type": "whatsapp", "estimated_time_to_regain_access": minutes}]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -599,10 +644,8 @@ def test_the_usage_header_counts_minutes(minutes: object, pause: int | None) -> 
 @given(st.integers(100, 599), st.binary(max_size=40), st.text(max_size=20))
 def test_reading_raises_nothing_but_send_error(status: int, body: bytes, header: str) -> None:
     headers = {"retry-after": header, "x-business-use-case-usage": header}
-    try:
+    with contextlib.suppress(SendError):
         read(HttpResponse(status, headers, body))
-    except SendError:
-        pass
 
 
 # The channel
