@@ -26,7 +26,7 @@ from gateway.ports.messaging import SendError
 RETRY_AFTER_MAX_S = 24 * 3600
 """A provider may ask for any pause; nothing of ours is still useful after a day."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("callahead.http")
 
 
 class RefusedAddressError(OSError):

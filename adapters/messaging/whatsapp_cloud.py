@@ -213,28 +213,25 @@ class _Said:
 
 
 def _said(item: Json) -> _Said | None:
-    """Return what a message says; None when it says nothing to us."""
+    """Return what a message says; None when it is no message: deleted, taken back, news."""
     kind = text_of(item.get("type")) or "unknown"
     body = object_of(item.get(kind))
     context = object_of(item.get("context"))
     quoted = text_of(context.get("id"))
     if context.get("forwarded") or context.get("frequently_forwarded"):
-        return _Said("forwarded", quoted=quoted)  # somebody else's words are no answer
+        return _Said("forwarded")  # somebody else's words are no answer
     if kind == "text":
         return _Said(kind, text_of(body.get("body")), quoted=quoted)
     if kind == "button":
         return _Said(kind, text_of(body.get("text")), text_of(body.get("payload")), quoted)
     if kind == "interactive":
         return _said_by_tap(body, quoted)
-    if kind == "reaction":
-        emoji, target = text_of(body.get("emoji")), text_of(body.get("message_id"))
-        return _Said(kind, quoted=target) if emoji else None  # taken back
+    if kind == "reaction":  # no quote either: it must not say which visit an answer is about
+        return _Said(kind) if text_of(body.get("emoji")) else None
     if kind == "edit":
         inner = object_of(object_of(body.get("message")).get("text"))
         return _Said(kind, text_of(inner.get("body")))
-    if kind == "system":
-        return _Said(text_of(body.get("type")) or kind)
-    return _Said(kind, quoted=quoted)
+    return None if kind in ("revoke", "system") else _Said(kind, quoted=quoted)
 
 
 def _said_by_tap(body: Json, quoted: str | None) -> _Said:

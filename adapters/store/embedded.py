@@ -18,6 +18,7 @@ import ctypes
 import fcntl
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,6 +49,7 @@ LIVED_S: Final = 10.0
 _POLL_S: Final = 0.02
 _WATCH_S: Final = 0.2
 _PR_SET_PDEATHSIG: Final = 1
+_DAMAGED: Final = re.compile(r"Bad file format reading the append only file ([^\s:]+)")
 
 _log = logging.getLogger("callahead.store")
 
@@ -177,12 +179,12 @@ class EmbeddedServer:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4096))
             tail = file.read().decode("utf-8", "replace")
-        if "Bad file format" in tail:
+        if damaged := _DAMAGED.search(tail):
             tool = binaries.check_aof(self._binary, self._folder)
-            manifest = self._folder / "appendonlydir" / "appendonly.aof.manifest"
+            file_ = self._folder / "appendonlydir" / damaged[1]
             return (
-                f"the store in {self._folder} is damaged at its end (after a power loss?). "
-                f"Copy the folder, then repair it: {tool} --fix {manifest}"
+                f"the store in {self._folder} is damaged (after a power loss?). "
+                f"Copy the folder, then repair it: {tool} --fix {file_}"
             )
         lines = tail.strip().splitlines()
         last = lines[-1].strip() if lines else "it said nothing"

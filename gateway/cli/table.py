@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TextIO
 
@@ -30,32 +30,43 @@ def print_table(lines: Sequence[dict[str, object]], out: TextIO) -> None:
 
 
 def _details(line: dict[str, object]) -> str:
-    """What belongs to a line, in a few words; the text of a message is cut to its first line."""
-    match line["do"]:
-        case "call":
-            keys = f", keys {line['keys']}" if line["keys"] else ""
-            return f"to {line['to']}, attempt {line['attempt']}: {line['result']}{keys}"
-        case "skip":
-            return ", ".join(str(reason) for reason in _items(line["reasons"]))
-        case "answer":
-            why = "" if line["applied"] else f" (not applied: {line['why']})"
-            return f"{line['answer'] or '?'} by {line['source']}: {line['raw']!r}{why}"
-        case "status":
-            return f"{line['from']} → {line['to']} (by {line['source']})"
-        case "conflict":
-            return f"{line['answer']}, but the schedule says {line['status']}"
-        case "charge":
-            return f"{line['amount']} for {line['channel']}"
-        case "write_off":
-            return f"{line['amount']} for {line['day']}, {line['charges']} charges"
-        case "opt_out" | "opt_in":
-            return str(line["from"])
-        case "needs_attention":
-            return str(line["why"])
-        case _:
-            first = str(line["text"]).split("\n", 1)[0]
-            return f"{line['purpose']} to {line['to']}, {line['result']}: {first[:60]}"
+    """What belongs to a line, in a few words."""
+    describe = _DETAILS.get(str(line["do"]))
+    return describe(line) if describe is not None else _message(line)
 
 
-def _items(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
+def _call(line: dict[str, object]) -> str:
+    keys = f", keys {line['keys']}" if line["keys"] else ""
+    return f"to {line['to']}, attempt {line['attempt']}: {line['result']}{keys}"
+
+
+def _skip(line: dict[str, object]) -> str:
+    reasons = line["reasons"]
+    return ", ".join(str(reason) for reason in reasons) if isinstance(reasons, list) else ""
+
+
+def _answer(line: dict[str, object]) -> str:
+    why = "" if line["applied"] else f" (not applied: {line['why']})"
+    return f"{line['answer'] or '?'} by {line['source']}: {line['raw']!r}{why}"
+
+
+def _message(line: dict[str, object]) -> str:
+    """The text of a message is cut to its first line."""
+    first = str(line["text"]).split("\n", 1)[0]
+    return f"{line['purpose']} to {line['to']}, {line['result']}: {first[:60]}"
+
+
+_DETAILS: dict[str, Callable[[dict[str, object]], str]] = {
+    "call": _call,
+    "skip": _skip,
+    "answer": _answer,
+    "status": lambda line: f"{line['from']} → {line['to']} (by {line['source']})",
+    "conflict": lambda line: f"{line['answer']}, but the schedule says {line['status']}",
+    "charge": lambda line: f"{line['amount']} for {line['channel']}",
+    "write_off": lambda line: (
+        f"{line['amount']} for {line['day']}, {line['charges']} charges"
+    ),
+    "opt_out": lambda line: str(line["from"]),
+    "opt_in": lambda line: str(line["from"]),
+    "needs_attention": lambda line: str(line["why"]),
+}

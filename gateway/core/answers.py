@@ -6,7 +6,6 @@ told the true state (rules C-4, C-10, C-17, Z-8).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.core import policy
@@ -24,6 +23,7 @@ from gateway.core.case import (
 )
 from gateway.core.draft import Draft
 from gateway.core.events import PatientChose, PatientWrote
+from gateway.core.evolve import evolve
 from gateway.core.hours import local_day
 from gateway.core.model import (
     STATUS_OF_ANSWER,
@@ -113,7 +113,7 @@ def apply_answer(
     if why is not None:
         return False
     made = case.pushes_made + 1
-    draft.case = replace(
+    draft.case = evolve(
         case,
         pushes_made=made,
         confirmation=FunctionState(draft.now, ()),
@@ -183,7 +183,7 @@ def patient_chose(draft: Draft, event: PatientChose) -> None:
         )
         outcome = why or "applied"
     seen = (*draft.case.seen, f"{event.id}\x1f{outcome}")[-policy.SEEN_KEPT :]
-    draft.case = replace(draft.case, seen=seen)
+    draft.case = evolve(draft.case, seen=seen)
 
 
 def outcome_of(case: Case, event_id: str) -> str | None:
@@ -201,7 +201,7 @@ def patient_wrote(draft: Draft, event: PatientWrote) -> None:
     if contact is None or event.id in contact.seen:
         return
     heard = tuple(item for item in contact.heard_at if item[0] is not event.channel)
-    draft.contact = replace(
+    draft.contact = evolve(
         contact,
         seen=(*contact.seen, event.id)[-policy.SEEN_KEPT :],
         heard_at=(*heard, (event.channel, draft.now)),
@@ -251,7 +251,7 @@ def _opt_out(draft: Draft, event: PatientWrote) -> None:
     contact = draft.contact
     if contact is None or contact.opted_out_at is not None:
         return
-    draft.contact = replace(contact, opted_out_at=draft.now, pending=None, unclear=0)
+    draft.contact = evolve(contact, opted_out_at=draft.now, pending=None, unclear=0)
     _notice(draft, event, allowed=False)
     _tell_number(draft, event, "acknowledgement.opt_out")
 
@@ -261,14 +261,12 @@ def _opt_in(draft: Draft, event: PatientWrote) -> None:
     contact = draft.contact
     if contact is None:
         return
-    draft.contact = replace(contact, opted_out_at=None)
+    draft.contact = evolve(contact, opted_out_at=None)
     _notice(draft, event, allowed=True)
     _tell_number(draft, event, "acknowledgement.opt_in")
 
 
-def _note_for_number(
-    draft: Draft, event: PatientWrote, answer: Answer | None, why: str
-) -> None:
+def _note_for_number(draft: Draft, event: PatientWrote, answer: Answer | None, why: str) -> None:
     note_answer(
         draft,
         Source(event.channel.value),
@@ -284,7 +282,7 @@ def _notice(draft: Draft, event: PatientWrote, *, allowed: bool) -> None:
     contact = draft.contact
     if contact is None:
         return
-    draft.contact = replace(contact, notices_made=contact.notices_made + 1)
+    draft.contact = evolve(contact, notices_made=contact.notices_made + 1)
     draft.put_notice(
         Notice(
             id=str(contact.notices_made + 1),
@@ -319,20 +317,18 @@ def _without_case(draft: Draft, event: PatientWrote) -> None:
         zone = draft.branch.timezone
         told = contact.told_at
         if told is None or local_day(told, zone) < local_day(draft.now, zone):
-            draft.contact = replace(contact, told_at=draft.now)
+            draft.contact = evolve(contact, told_at=draft.now)
             tell(draft, event, Purpose.ACKNOWLEDGEMENT, "clinic_phone")
         return
     if answer is not None and answer is not Answer.REPEAT:
         # Two different answers to "which visit?" are no clear answer to either.
         differs = contact.pending is not None and contact.pending.answer is not answer
         pending = None if differs else Pending(answer, event.raw, draft.now)
-        draft.contact = replace(contact, pending=pending)
+        draft.contact = evolve(contact, pending=pending)
     _note_for_number(draft, event, answer, "which_visit")
     choices = tuple((choice.appointment, choice.start) for choice in event.choices)
     if answer is Answer.REPEAT:
-        tell(
-            draft, event, Purpose.CLARIFICATION, "clarification.which_visit", choices=choices
-        )
+        tell(draft, event, Purpose.CLARIFICATION, "clarification.which_visit", choices=choices)
     else:
         _unclear(draft, event, "clarification.which_visit", choices)
 
@@ -347,7 +343,7 @@ def _unclear(
     contact = draft.contact
     if contact is None:
         return
-    draft.contact = replace(contact, unclear=contact.unclear + 1)
+    draft.contact = evolve(contact, unclear=contact.unclear + 1)
     if contact.unclear < UNCLEAR_MAX:
         tell(draft, event, Purpose.CLARIFICATION, about, choices=choices)
     elif contact.unclear == UNCLEAR_MAX:
@@ -374,13 +370,11 @@ def _about_case(draft: Draft, event: PatientWrote) -> None:
         tell(draft, event, Purpose.CLARIFICATION, about)
         return
     if answer is None:
-        note_answer(
-            draft, source, event.raw, None, applied=False, why=event.reading.meaning.value
-        )
+        note_answer(draft, source, event.raw, None, applied=False, why=event.reading.meaning.value)
         _unclear(draft, event, "clarification.options" if is_open and not stale else STATE)
         return
     if draft.contact is not None:
-        draft.contact = replace(draft.contact, unclear=0, pending=None)
+        draft.contact = evolve(draft.contact, unclear=0, pending=None)
     asked = event.quoted or is_open
     applied = apply_answer(draft, answer, source, raw=event.raw, booking=booking, asked=asked)
     if applied:
@@ -400,11 +394,11 @@ def settle_pushes(draft: Draft, *, moved: bool) -> None:
         if not moved and not case.removed and status is push.before:
             return  # it still fits; what follows it in line is built on it
         if not moved and not case.removed and status is push.after:
-            draft.put_push(replace(push, state=PushState.SETTLED, not_before=None))
+            draft.put_push(evolve(push, state=PushState.SETTLED, not_before=None))
             continue
         if not moved and not case.removed and _is_chained(case, push):
             continue
-        draft.put_push(replace(push, state=PushState.CONFLICT, not_before=None))
+        draft.put_push(evolve(push, state=PushState.CONFLICT, not_before=None))
         shown = "removed" if case.removed else status.value
         draft.note(
             EntryKind.CONFLICT,
@@ -425,7 +419,11 @@ def _is_chained(case: Case, push: StatusPush) -> bool:
 def _tell_conflict(draft: Draft, push: StatusPush) -> None:
     """The patient is told that the answer did not count (rule S-2)."""
     contact = draft.contact
-    if contact is None or contact.opted_out_at is not None or draft.now >= draft.case.snapshot.start:
+    if (
+        contact is None
+        or contact.opted_out_at is not None
+        or draft.now >= draft.case.snapshot.start
+    ):
         return
     channel = _channel_for_news(draft, push.source)
     if channel is not None:

@@ -7,12 +7,12 @@ done, planned ones wait for their grant, and `due` says when to look again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.core import answers, plan, policy, sending
 from gateway.core.case import (
     OPEN_PUSHES,
+    UNDER_WAY,
     Account,
     Attempt,
     AttemptState,
@@ -49,6 +49,7 @@ from gateway.core.events import (
     PushRefused,
     SlotGranted,
 )
+from gateway.core.evolve import evolve
 from gateway.core.model import Appointment, Function, Reason
 from gateway.core.phone import contact_number
 
@@ -107,10 +108,8 @@ def _changed(draft: Draft, snapshot: Appointment) -> None:
     if snapshot == before and not case.removed:
         return
     moved = snapshot.start != before.start
-    number, reasons = contact_number(
-        snapshot.patient.contact_person.phones, draft.branch.country
-    )
-    case = replace(
+    number, reasons = contact_number(snapshot.patient.contact_person.phones, draft.branch.country)
+    case = evolve(
         case,
         branch=snapshot.branch,
         snapshot=snapshot,
@@ -119,7 +118,7 @@ def _changed(draft: Draft, snapshot: Appointment) -> None:
         removed=False,
     )
     if moved or draft.case.removed:
-        case = replace(
+        case = evolve(
             case,
             booking=case.booking + 1,
             booking_since=draft.now,
@@ -180,7 +179,7 @@ def _join_contact(draft: Draft) -> None:
     if contact is None or contact.number != case.number or case.id in contact.visits:
         return
     visits = (*contact.visits, case.id)[-policy.VISITS_KEPT :]
-    draft.contact = replace(contact, visits=visits, branch=contact.branch or case.branch)
+    draft.contact = evolve(contact, visits=visits, branch=contact.branch or case.branch)
 
 
 def _drop_old_planned(draft: Draft) -> None:
@@ -196,7 +195,7 @@ def _removed(draft: Draft) -> None:
     """Gone from the schedule: open functions close, open questions too (rules C-17, Z-3)."""
     if draft.case.removed:
         return
-    draft.case = replace(draft.case, removed=True)
+    draft.case = evolve(draft.case, removed=True)
     draft.note(EntryKind.REMOVED, {})
     for function in Function:
         state = draft.case.function(function)
@@ -257,13 +256,11 @@ def _push_event(draft: Draft, event: PushEvent) -> None:
         case PushAccepted():
             _push_accepted(draft, push)
         case PushPublished():
-            draft.put_push(
-                replace(push, state=PushState.PUBLISHED, seq=event.seq, not_before=None)
-            )
+            draft.put_push(evolve(push, state=PushState.PUBLISHED, seq=event.seq, not_before=None))
         case PushConflicted():
             _push_conflicted(draft, push, event.newest)
         case PushRefused():
-            draft.put_push(replace(push, state=PushState.REFUSED, not_before=None))
+            draft.put_push(evolve(push, state=PushState.REFUSED, not_before=None))
             draft.note(
                 EntryKind.NEEDS_ATTENTION,
                 {"why": "status_refused", "code": event.code},
@@ -271,7 +268,7 @@ def _push_event(draft: Draft, event: PushEvent) -> None:
             )
         case PushFailed():
             again = draft.now + _push_pause(push.tries)
-            draft.put_push(replace(push, state=PushState.PENDING, not_before=again))
+            draft.put_push(evolve(push, state=PushState.PENDING, not_before=again))
             draft.note(
                 EntryKind.PUSH,
                 {"push": push.id, "try": push.tries, "code": event.code},
@@ -285,9 +282,9 @@ def _push_pause(tries: int) -> timedelta:
 
 def _push_accepted(draft: Draft, push: StatusPush) -> None:
     """The schedule has the new status, so the snapshot has it too (rule S-1)."""
-    draft.put_push(replace(push, state=PushState.ACCEPTED, not_before=None))
-    snapshot = replace(draft.case.snapshot, status=push.after)
-    draft.case = replace(draft.case, snapshot=snapshot)
+    draft.put_push(evolve(push, state=PushState.ACCEPTED, not_before=None))
+    snapshot = evolve(draft.case.snapshot, status=push.after)
+    draft.case = evolve(draft.case, snapshot=snapshot)
     draft.note(
         EntryKind.STATUS,
         {"from": push.before.value, "to": push.after.value, "source": push.source.value},
@@ -298,7 +295,7 @@ def _push_accepted(draft: Draft, push: StatusPush) -> None:
 def _push_conflicted(draft: Draft, push: StatusPush, newest: Appointment | None) -> None:
     """The newest snapshot decides whether the answer still fits (rule S-2)."""
     again = draft.now + _push_pause(push.tries)
-    draft.put_push(replace(push, state=PushState.PENDING, not_before=again))
+    draft.put_push(evolve(push, state=PushState.PENDING, not_before=again))
     if newest is None:
         _removed(draft)
     else:
@@ -342,7 +339,7 @@ def _link_account(draft: Draft, event: AccountLinked) -> None:
     if event.account is not None:
         kept = (*kept, Account(event.channel, event.account))
     learnt = tuple(item for item in contact.learnt if item.channel is not event.channel)
-    draft.contact = replace(contact, accounts=kept, learnt=learnt)
+    draft.contact = evolve(contact, accounts=kept, learnt=learnt)
 
 
 def _notice_event(draft: Draft, event: PushEvent) -> None:
@@ -354,16 +351,14 @@ def _notice_event(draft: Draft, event: PushEvent) -> None:
     changed: Notice
     match event:
         case PushAccepted():
-            changed = replace(notice, state=PushState.ACCEPTED, not_before=None)
+            changed = evolve(notice, state=PushState.ACCEPTED, not_before=None)
         case PushPublished():
-            changed = replace(
-                notice, state=PushState.PUBLISHED, seq=event.seq, not_before=None
-            )
+            changed = evolve(notice, state=PushState.PUBLISHED, seq=event.seq, not_before=None)
         case PushConflicted() | PushRefused():
-            changed = replace(notice, state=PushState.REFUSED, not_before=None)
+            changed = evolve(notice, state=PushState.REFUSED, not_before=None)
         case _:
             again = draft.now + _push_pause(notice.tries)
-            changed = replace(notice, state=PushState.PENDING, not_before=again)
+            changed = evolve(notice, state=PushState.PENDING, not_before=again)
     draft.put_notice(changed)
 
 
@@ -375,7 +370,7 @@ def _start_notices(draft: Draft) -> None:
         waiting = notice.not_before is not None and notice.not_before > draft.now
         if notice.state is not PushState.PUBLISHED and not waiting:
             draft.put_notice(
-                replace(
+                evolve(
                     notice,
                     state=PushState.STARTED,
                     tries=notice.tries + 1,
@@ -391,10 +386,10 @@ def _start_notices(draft: Draft) -> None:
 def _set_due(draft: Draft) -> None:
     """An attempt that has just been started is looked at again when its lease ends."""
     case = draft.case
-    leases = [plan.lease_end(a) for a in case.attempts if a.state in plan.UNDER_WAY]
+    leases = [plan.lease_end(a) for a in case.attempts if a.state in UNDER_WAY]
     due = _in_future(plan.earliest([case.due, *leases]), draft.now)
     if due != case.due:
-        draft.case = replace(case, due=due)
+        draft.case = evolve(case, due=due)
     if draft.contact is not None and (draft.contact.notices or draft.contact.attempts):
         _start_notices(draft)
         _set_contact_due(draft)
@@ -410,22 +405,22 @@ def _set_contact_due(draft: Draft) -> None:
     if contact is None:
         return
     released = tuple(
-        replace(a, not_before=None)
+        evolve(a, not_before=None)
         if a.state is AttemptState.PLANNED and a.not_before and a.not_before <= draft.now
         else a
         for a in contact.attempts
     )
     if released != contact.attempts:
-        contact = draft.contact = replace(contact, attempts=released)
+        contact = draft.contact = evolve(contact, attempts=released)
     looks: list[datetime | None] = [
         a.not_before if a.state is AttemptState.PLANNED else plan.lease_end(a)
         for a in contact.attempts
-        if a.state is AttemptState.PLANNED or a.state in plan.UNDER_WAY
+        if a.state is AttemptState.PLANNED or a.state in UNDER_WAY
     ]
     looks.extend(n.not_before for n in contact.notices if n.state in OPEN_PUSHES)
     due = _in_future(plan.earliest(looks), draft.now)
     if due != contact.due:
-        draft.contact = replace(contact, due=due)
+        draft.contact = evolve(contact, due=due)
 
 
 def _free_finished_call(draft: Draft) -> None:
@@ -434,9 +429,9 @@ def _free_finished_call(draft: Draft) -> None:
     if contact is None or contact.calling != draft.case.id:
         return
     if not any(is_calling(a) for a in draft.case.attempts):
-        draft.contact = replace(contact, calling=None)
+        draft.contact = evolve(contact, calling=None)
 
 
 def is_calling(attempt: Attempt) -> bool:
     """Tell whether an attempt is a call that is under way."""
-    return attempt.is_call and attempt.state in plan.UNDER_WAY
+    return attempt.is_call and attempt.state in UNDER_WAY

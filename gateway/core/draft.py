@@ -8,7 +8,7 @@ object that went in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,6 +26,7 @@ from gateway.core.case import (
     StatusPush,
 )
 from gateway.core.clinic import Branch
+from gateway.core.evolve import evolve
 from gateway.core.hours import local_day
 from gateway.core.model import Channel, Function, Purpose
 from gateway.core.segments import sms_segments
@@ -117,9 +118,9 @@ class Draft:
 
     def _set_attempts(self, attempts: tuple[Attempt, ...]) -> None:
         if self._case is not None:
-            self._case = replace(self._case, attempts=attempts)
+            self._case = evolve(self._case, attempts=attempts)
         elif self.contact is not None:
-            self.contact = replace(self.contact, attempts=attempts)
+            self.contact = evolve(self.contact, attempts=attempts)
 
     def plan(
         self,
@@ -136,11 +137,11 @@ class Draft:
         """Add a planned attempt to the case, or to the contact where there is no case."""
         if self._case is not None:
             made = self._case.attempts_made + 1
-            self._case = replace(self._case, attempts_made=made)
+            self._case = evolve(self._case, attempts_made=made)
             booking, number = self._case.booking, self._case.number or ""
         elif self.contact is not None:
             made = self.contact.attempts_made + 1
-            self.contact = replace(self.contact, attempts_made=made)
+            self.contact = evolve(self.contact, attempts_made=made)
             booking, number = 0, self.contact.number
         else:
             raise AssertionError("an attempt needs a case or a contact")
@@ -168,7 +169,7 @@ class Draft:
         kept = tuple(push if p.id == push.id else p for p in pushes)
         if push not in kept:
             kept = (*pushes, push)
-        self.case = replace(self.case, pushes=kept[-policy.ATTEMPTS_KEPT :])
+        self.case = evolve(self.case, pushes=kept[-policy.ATTEMPTS_KEPT :])
 
     def put_notice(self, notice: Notice) -> None:
         """Write a notifications change in place of the one with its id, or add it."""
@@ -178,7 +179,7 @@ class Draft:
         kept = tuple(notice if n.id == notice.id else n for n in contact.notices)
         if notice not in kept:
             kept = (*contact.notices, notice)
-        self.contact = replace(contact, notices=kept[-policy.ATTEMPTS_KEPT :])
+        self.contact = evolve(contact, notices=kept[-policy.ATTEMPTS_KEPT :])
 
     # -- money ------------------------------------------------------------------------------
 
@@ -198,14 +199,14 @@ class Draft:
             day=day,
         )
         self._note_charge(attempt, amount)
-        return replace(attempt, price=amount)
+        return evolve(attempt, price=amount)
 
     def reverse(self, attempt: Attempt) -> Attempt:
         """Take back what was charged for a message that was not delivered (rule T-3)."""
         if attempt.price is None or attempt.reversed:
             return attempt
         self._note_charge(attempt, -attempt.price)
-        return replace(attempt, reversed=True)
+        return evolve(attempt, reversed=True)
 
     def _note_charge(self, attempt: Attempt, amount: Decimal) -> None:
         if amount:  # rule Z-14: zero charges are neither stored nor printed
@@ -222,9 +223,9 @@ class Draft:
         """Return the next case and contact with their journals."""
         case, contact = self._case, self.contact
         if case is not None and self._case_entries:
-            case = replace(case, journal=tuple(self._case_entries))
+            case = evolve(case, journal=tuple(self._case_entries))
         if contact is not None and self._contact_entries:
-            contact = replace(contact, journal=tuple(self._contact_entries))
+            contact = evolve(contact, journal=tuple(self._contact_entries))
         return case, contact
 
 

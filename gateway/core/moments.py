@@ -35,8 +35,10 @@ def window_of(function: Function, case: Case, branch: Branch) -> Window:
     """Return the window of a function for the present booking."""
     if function is Function.DETAILS:
         return _details(case, branch)
-    return _confirmation(case, branch) if function is Function.CONFIRMATION else _reminder(
-        case, branch
+    return (
+        _confirmation(case, branch)
+        if function is Function.CONFIRMATION
+        else _reminder(case, branch)
     )
 
 

@@ -7,12 +7,13 @@ has not left the machine is derived again, so nothing stale is ever sent.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.core import cascade, policy
 from gateway.core.case import (
     OPEN_PUSHES,
+    REACHED,
     UNDER_WAY,
     Attempt,
     AttemptState,
@@ -23,6 +24,7 @@ from gateway.core.case import (
 )
 from gateway.core.clinic import Branch
 from gateway.core.draft import Draft
+from gateway.core.evolve import evolve
 from gateway.core.hours import is_open, next_opening
 from gateway.core.model import CallResult, Channel, Function, Purpose, Reason, Status
 from gateway.core.moments import Window, closing_reason, window_of
@@ -84,7 +86,7 @@ def advance(draft: Draft) -> None:
     looks.extend(p.not_before for p in draft.case.pushes if p.state in OPEN_PUSHES)
     due = earliest(looks)
     if due != draft.case.due:
-        draft.case = replace(draft.case, due=due)
+        draft.case = evolve(draft.case, due=due)
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
@@ -96,7 +98,7 @@ def _release_planned(draft: Draft) -> None:
     """A planned attempt whose time has come wants its slot or line now."""
     for attempt in draft.case.attempts:
         if attempt.state is AttemptState.PLANNED and _has_come(attempt.not_before, draft.now):
-            draft.put(replace(attempt, not_before=None))
+            draft.put(evolve(attempt, not_before=None))
 
 
 def _has_come(moment: datetime | None, now: datetime) -> bool:
@@ -178,7 +180,7 @@ def _keep(draft: Draft, planned: list[Attempt], step: Step) -> bool:
             paused = attempt.not_before if attempt.code else None
             not_before = max((m for m in (paused, step.not_before) if m), default=None)
             if attempt.not_before != not_before:
-                draft.put(replace(attempt, not_before=not_before))
+                draft.put(evolve(attempt, not_before=not_before))
         else:
             draft.drop(attempt)
     return kept
@@ -186,8 +188,7 @@ def _keep(draft: Draft, planned: list[Attempt], step: Step) -> bool:
 
 def _same_send(attempt: Attempt, step: Send) -> bool:
     return (
-        attempt.booking is not None
-        and attempt.channel is step.next.channel
+        attempt.channel is step.next.channel
         and attempt.after_call == step.after_call
         and attempt.not_before == step.next.not_before
     )
@@ -198,11 +199,11 @@ def close(draft: Draft, function: Function, reasons: tuple[Reason, ...]) -> None
     ordered = tuple(sorted(set(reasons)))
     state = FunctionState(draft.now, ordered)
     if function is Function.DETAILS:
-        draft.case = replace(draft.case, details=state)
+        draft.case = evolve(draft.case, details=state)
     elif function is Function.CONFIRMATION:
-        draft.case = replace(draft.case, confirmation=state)
+        draft.case = evolve(draft.case, confirmation=state)
     else:
-        draft.case = replace(draft.case, reminder=state)
+        draft.case = evolve(draft.case, reminder=state)
     if ordered:
         draft.note(EntryKind.SKIP, {"reasons": [r.value for r in ordered]}, function)
 
@@ -258,7 +259,7 @@ def _is_settled(draft: Draft, function: Function) -> bool:
     ):
         return True
     tried = cascade.attempts_of(case, function, PURPOSE_OF[function])
-    if any(a.state in cascade.REACHED for a in tried):
+    if any(a.state in REACHED for a in tried):
         return True
     return function is Function.CONFIRMATION and any(
         a.result is CallResult.ANSWER and a.booking == case.booking for a in case.attempts
@@ -316,7 +317,7 @@ def message_step(
     )
     if isinstance(found, cascade.Next):
         if _has_come(found.not_before, draft.now):
-            found = replace(found, not_before=None)
+            found = evolve(found, not_before=None)
         return Send(found, after_call=ended_at is not None)
     if isinstance(found, cascade.Exhausted):
         return Close((Reason.NO_CHANNEL,))
@@ -342,9 +343,7 @@ def _phone_step(draft: Draft, window: Window) -> Step | None:
     if settings.method != "call":
         return None
     calls = _calls(draft.case)
-    tried_messages = cascade.attempts_of(
-        draft.case, Function.CONFIRMATION, Purpose.CONFIRMATION
-    )
+    tried_messages = cascade.attempts_of(draft.case, Function.CONFIRMATION, Purpose.CONFIRMATION)
     if calls and any(a.tries for a in tried_messages):
         return None  # the fallback has begun; it is not turned back into a call
     not_before = None
@@ -423,7 +422,7 @@ def start_pushes(draft: Draft) -> None:
             return
         if push.not_before is None or push.not_before <= draft.now:
             draft.put_push(
-                replace(
+                evolve(
                     push,
                     state=PushState.STARTED,
                     tries=push.tries + 1,

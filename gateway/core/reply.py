@@ -14,18 +14,19 @@ from itertools import pairwise
 from typing import Final
 
 from gateway.core.reply_words import (
-    COMMON_WORDS,
     DEVICES,
     FUZZY_LETTERS_MIN,
     FUZZY_WORDS,
     NAME_ENDINGS,
     NAMES,
+    NUMBER_OBJECTS,
     NUMBER_SIGNS,
     OPTION_STEMS,
     PATRONYMIC_ENDINGS,
     PHRASES,
     QUESTION_MARKS,
     REAL_WORDS,
+    RIVALS,
     SIGNS,
     SPELLINGS,
     TIME_WORDS,
@@ -168,7 +169,7 @@ def _without_quotes(text: str) -> str:
 _TOKEN: Final = re.compile(
     r"""
       (?P<smile> (?<!\w)[:;=]-?[dpр](?!\w) | (?<!\w)[xх][dд]+(?!\w) )
-    | (?P<minus> ^[^\S\n]*[-−–]\d+ )                     # "-1" is no 1, "- 1" is
+    | (?P<minus> (?<!\w)[-−–]\d+ )                     # "-1" is no 1, "- 1" and "вариант-1" are
     | (?P<ordinal> [123]-?(?:й|ый|ой|ий|я|ая|ья|ю|ую|ью)(?![^\W_])
                  | (?:1st|2nd|3rd)(?=[ ](?:option|one|choice|variant)\b) )
     | (?P<number> \d+ (?: (?: [.,:;_'/\\⁄∶]+ | [^\S\n]*[-–—−+*/×xх=:<>][^\S\n]* ) \d+ )* )
@@ -252,8 +253,11 @@ def _index(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 _SPELT: Final = WORDS | SPELLINGS.keys()
-_NEAR: Final = _index(FUZZY_WORDS | COMMON_WORDS)
-_COLLAPSED: Final = {_collapse(word): word for word in sorted(_SPELT)}
+_NEAR: Final = _index(_SPELT | RIVALS)
+# «Нне» is a stretched «не», not «нее»: words without double letters come last and win.
+_COLLAPSED: Final = {
+    _collapse(word): word for word in sorted(_SPELT, key=lambda w: (w == _collapse(w), w))
+}
 
 
 def _spell(raw: str) -> tuple[str, ...]:
@@ -285,7 +289,7 @@ def _known(word: str) -> str | None:
     if word in REAL_WORDS or len(word) < 2:
         return None
     collapsed = _collapse(word)
-    if collapsed != word and collapsed in _COLLAPSED:
+    if collapsed != word and len(collapsed) > 1 and collapsed in _COLLAPSED:
         return _COLLAPSED[collapsed]
     return _misspelt(re.sub(r"(.)\1\1+", r"\1", word))
 
@@ -296,7 +300,7 @@ def _misspelt(word: str) -> str | None:
         return None
     keys = {word} | _deletions(word)
     near = {found for key in keys for found in _NEAR.get(key, ()) if _one_edit(word, found)}
-    if not near or near & COMMON_WORDS:
+    if not near & FUZZY_WORDS or near & RIVALS:
         return None
     kinds = {PHRASES.get(SPELLINGS.get(found, (found,))) for found in near}
     return min(near) if len(near) == 1 or (len(kinds) == 1 and None not in kinds) else None
@@ -489,7 +493,9 @@ def _numbers_stand_alone(items: list[_Item]) -> bool:
     if not any(item.kind in _NUMBERS for item in items):
         return True
     said = any(item.kind in _VOTES and item.kind not in _NUMBERS for item in items)
-    if not said and not all(item.kind in _AROUND_NUMBER for item in items):
+    if not all(
+        item.text not in NUMBER_OBJECTS if said else item.kind in _AROUND_NUMBER for item in items
+    ):
         return False
     after = _BESIDE_NUMBER | {Kind.WANT} if said else _BESIDE_NUMBER  # «2 хочу перенести»
     return all(

@@ -235,7 +235,7 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         """i want to, want to, we want to, i'd like to, id like to, i would like to, would like to,
         we would like to, we'd like to, i need to, need to, we need to, i have to, have to,
         we have to, i must, i'll have to, i will have to, let's, lets, i wish to, wish to,
-        i want, i need, i'd like, i would like, i prefer to, i'd prefer to, i'd rather, like to, better to,
+        i want, i need, we need, need, i prefer, i'd like, i would like, i prefer to, i'd prefer to, i'd rather, like to, better to,
         gotta, i've got to, i request to, i'm going to have to, going to have to""",
     ),
     Kind.WISH: (
@@ -504,7 +504,8 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         двух, двум, трех, трем, двое, трое, двоих, троих, четыре, пять, шесть, семь, восемь, девять, десять, одиннадцать, двенадцать,
         тринадцать, пятнадцать, двадцать, вряд ли, не хочу, не буду отменять, не буду переносить, ничего не надо, не актуально, неактуально, не нужна, не нужен""",
         _each("отмените, отменить, отменяю, отменяем, отменяйте, отмени, отмена", "отмену, отмена"),
-        """cancelled, canceled, rescheduled, come, attend, wait, don't come, change, not confirm, i need to confirm, need to confirm, have to confirm,
+        _each("cancel, cancel the, cancel my", "cancellation, cancelation"),
+        """cancelled, canceled, rescheduled, i will confirm, i'll confirm, will confirm, come, attend, wait, don't come, change, not confirm, i need to confirm, need to confirm, have to confirm,
         need to be confirmed, to confirm, to cancel, to reschedule, the first, the second, the third, no one, someone, anyone,
         four, five, six, seven, eight, nine, ten, eleven, twelve""",
     ),
@@ -532,7 +533,7 @@ _SPELLINGS: Final = """
     пожалуста=пожалуйста, пожайлуста=пожалуйста, пожалуйсто=пожалуйста, пажалуйста=пожалуйста,
     пожалуиста=пожалуйста, пожайлусто=пожалуйста, пожалуст=пожалуйста,
     извените=извините, изините=извините, сожелению=сожалению, сажалению=сожалению,
-    неприду=не приду, непридем=не придем, непридём=не придем, неприеду=не приеду,
+    неприду=не приду, непридем=не придем, неприеду=не приеду,
     неприедем=не приедем, небуду=не буду, небудем=не будем, несмогу=не смогу,
     несможем=не сможем, немогу=не могу, неможем=не можем, ненадо=не надо, ненужно=не нужно,
     неотменяйте=не отменяйте, непереносите=не переносите, незнаю=не знаю, неуверена=не уверена,
@@ -542,7 +543,7 @@ _SPELLINGS: Final = """
     еше=еще, ище=еще, исчо=еще, завтро=завтра, зафтра=завтра,
     канешно=конечно, конешно=конечно, хорощо=хорошо, харашо=хорошо, хорашо=хорошо,
     ладна=ладно, апоинтмент=appointment, йес=да, йеп=да,
-    прийдём=прийдем, прейду=приду, преду=приду, придю=приду,
+    прейду=приду, преду=приду, придю=приду,
     кврачу=к врачу, наприем=на прием,
     da=да, ne=не, net=нет, niet=нет, nyet=нет, pridu=приду, pridem=придем, pridyom=придем,
     pridiom=придем, pridy=приду, priedu=приеду, priedem=приедем, budu=буду, budem=будем,
@@ -641,6 +642,9 @@ DEVICES: Final = frozenset(
     """.split()
 )
 
+# Number words that beside a verb are its object: «отмените третью» is a third visit.
+NUMBER_OBJECTS: Final = frozenset("одну первую вторую третью".split())
+
 # What surrounds a clock time that names a visit (Z-10).
 TIME_WORDS: Final = frozenset("тот та то что в на к о про ч час часа часов at for".split())
 
@@ -650,8 +654,8 @@ TO_LATIN: Final = str.maketrans("АВСЕНКМОРТХУасеорхукοα", 
 
 # Real words that are one edit, or a stretched letter, away from a word of the vocabulary:
 # "cancer", «отметить», «перевести», «отменили». They are never read as misspellings (U-3).
-# Made once from the dictionaries of OpenCorpora (Russian) and Hunspell (English). What is as near
-# to a word of the first list as to one of ours is not read either: «отменть» may be «отметить».
+# Made once from the dictionaries of OpenCorpora (Russian) and Hunspell (English). The common ones
+# are also rivals for what is no word at all: «отменть» may be «отметить».
 _COMMON_WORDS: Final = """
     advanced advances afternoons agrees alight ann answers apologise apologized apologizes
     appointments appreciates ass attends batter beater bee bette betting bitter booing bookings
@@ -852,9 +856,16 @@ _FUZZY_KINDS: Final = frozenset(Kind) - {
     Kind.OPT_OUT, Kind.OPT_OUT_REST, Kind.DOUBT,
 }  # fmt: skip
 _FUZZY_PHRASES: Final = [words for words, kind in PHRASES.items() if kind in _FUZZY_KINDS]
-# Rarely used, and nearer to «отменили», «перенесли» misspelt than to themselves.
-_NEVER_MEANT: Final = frozenset("отмени перенеси повтори подтверди дадада даконечно нетнет".split())
+# Rarely used, and nearer to «отменили», «перенесли» misspelt than to themselves. Nor those with
+# their «не»: «нприду» is a misspelt «приду» as well.
+_NEVER_MEANT: Final = frozenset("отмени перенеси повтори подтверди".split()) | {
+    written for written, meant in SPELLINGS.items() if len(meant) > 1
+}
 _FUZZY_ALSO: Final = {"отписаться", "отпишите", "unsubscribe"}
+# What is as near to one of these as to a word of ours is not read.
+RIVALS: Final = COMMON_WORDS | {
+    words[0] for words, kind in PHRASES.items() if len(words) == 1 and kind is Kind.DOUBT
+}
 FUZZY_WORDS: Final = frozenset(
     word
     for word in {w for words in _FUZZY_PHRASES for w in words} | SPELLINGS.keys() | _FUZZY_ALSO

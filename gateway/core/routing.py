@@ -129,9 +129,7 @@ def _unquoted(
     if len(asked) > 1:
         named = _named_by_time(reading, asked, zones)
         if named is not None and contact.pending is not None:
-            return _routed(
-                written, raw, reading, named, 0, quoted=False, settled=contact.pending
-            )
+            return _routed(written, raw, reading, named, 0, quoted=False, settled=contact.pending)
         choices = tuple(
             Choice(case.id, case.snapshot.start)
             for case in sorted(asked, key=lambda c: c.snapshot.start)
@@ -165,9 +163,7 @@ def _settled(
     return contact.pending if _named_by_time(reading, asked, zones) else None
 
 
-def _named_by_time(
-    reading: Reading, asked: Sequence[Case], zones: dict[str, str]
-) -> Case | None:
+def _named_by_time(reading: Reading, asked: Sequence[Case], zones: dict[str, str]) -> Case | None:
     """Return the only visit at the clock time that the message names."""
     if reading.time is None:
         return None

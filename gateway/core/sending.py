@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.core import cascade, policy
@@ -30,6 +29,7 @@ from gateway.core.events import (
     MessageReceipt,
     Receipt,
 )
+from gateway.core.evolve import evolve
 from gateway.core.hours import closing_of, is_open, local_day
 from gateway.core.model import ANSWER_OF_KEY, Answer, CallResult, Channel, Purpose, Source
 from gateway.core.moments import window_of
@@ -47,7 +47,7 @@ _RECEIPT_EVENT: dict[Receipt, AttemptEvent] = {
 def move(attempt: Attempt, event: AttemptEvent) -> Attempt | None:
     """Return the attempt after an event, or None when the table does not allow it (rule H-4)."""
     try:
-        return replace(attempt, state=next_state(attempt.state, event))
+        return evolve(attempt, state=next_state(attempt.state, event))
     except IllegalTransition:
         return None
 
@@ -96,7 +96,7 @@ def start_message(draft: Draft) -> None:
         booking=attempt.booking,
         choices=attempt.choices,
     )
-    started = replace(
+    started = evolve(
         attempt,
         state=next_state(attempt.state, AttemptEvent.START),
         started_at=draft.now,
@@ -121,10 +121,10 @@ def start_call(draft: Draft) -> None:
         return
     if contact.calling not in (None, draft.case.id):
         if draft.case.id not in contact.waiting:
-            draft.contact = replace(contact, waiting=(*contact.waiting, draft.case.id))
+            draft.contact = evolve(contact, waiting=(*contact.waiting, draft.case.id))
         return
     attempt = waiting[0]
-    started = replace(
+    started = evolve(
         attempt,
         state=next_state(attempt.state, AttemptEvent.START),
         started_at=draft.now,
@@ -132,7 +132,7 @@ def start_call(draft: Draft) -> None:
         tries=1,
     )
     draft.put(started)
-    draft.contact = replace(contact, calling=draft.case.id)
+    draft.contact = evolve(contact, calling=draft.case.id)
     note_attempt(draft, started)
 
 
@@ -142,7 +142,7 @@ def message_accepted(draft: Draft, event: MessageAccepted) -> None:
     if attempt is None:
         return
     if event.provider_id and attempt.provider_id is None:
-        attempt = draft.put(replace(attempt, provider_id=event.provider_id))
+        attempt = draft.put(evolve(attempt, provider_id=event.provider_id))
     moved = move(attempt, AttemptEvent.ACCEPT)
     if moved is not None:
         _took(draft, moved)
@@ -153,7 +153,7 @@ def _took(draft: Draft, attempt: Attempt) -> None:
     attempt = draft.put(draft.charge(attempt))
     has_link = attempt.content is not None and attempt.content.link is not None
     if has_link and draft.has_case and attempt.booking > draft.case.link_booking:
-        draft.case = replace(draft.case, link_booking=attempt.booking)
+        draft.case = evolve(draft.case, link_booking=attempt.booking)
     note_attempt(draft, attempt)
 
 
@@ -162,11 +162,11 @@ def message_failed(draft: Draft, event: MessageFailed) -> None:
     attempt = draft.attempt(event.attempt)
     if attempt is None or attempt.state not in (AttemptState.STARTED, AttemptState.UNKNOWN):
         return
-    attempt = replace(attempt, code=event.code)
+    attempt = evolve(attempt, code=event.code)
     if event.failure is Failure.TEMPORARY:
         again = _next_try(draft, attempt, event.retry_after_s)
         if again is not None:
-            moved = replace(
+            moved = evolve(
                 attempt, state=next_state(attempt.state, AttemptEvent.POSTPONE), not_before=again
             )
             draft.put(moved)
@@ -176,7 +176,7 @@ def message_failed(draft: Draft, event: MessageFailed) -> None:
 
 
 def _give_up(draft: Draft, attempt: Attempt, failure: Failure) -> None:
-    failed = replace(attempt, state=next_state(attempt.state, AttemptEvent.FAIL))
+    failed = evolve(attempt, state=next_state(attempt.state, AttemptEvent.FAIL))
     draft.put(failed)
     if failure is Failure.IMPOSSIBLE and attempt.channel is not Channel.PUSH:
         _learn(draft, attempt.channel)
@@ -190,7 +190,7 @@ def _learn(draft: Draft, channel: Channel) -> None:
         return
     kept = tuple(item for item in contact.learnt if item.channel is not channel)
     news = Learnt(channel, draft.now + policy.LEARNT_FOR)
-    draft.contact = replace(contact, learnt=(*kept, news))
+    draft.contact = evolve(contact, learnt=(*kept, news))
 
 
 def _next_try(draft: Draft, attempt: Attempt, retry_after_s: int | None) -> datetime | None:
@@ -231,7 +231,7 @@ def message_lost(draft: Draft, attempt_id: str) -> None:
     if moved is None:
         return
     until = draft.now + policy.RECEIPT_WAIT
-    draft.put(replace(moved, not_before=until))
+    draft.put(evolve(moved, not_before=until))
     draft.note(
         EntryKind.RECONCILE,
         {"attempt": moved.id, "outcome": "unknown", "waits_until": until.isoformat()},
@@ -245,7 +245,7 @@ def message_receipt(draft: Draft, event: MessageReceipt) -> None:
     if attempt is None or attempt.is_call:
         return
     if event.provider_id and attempt.provider_id is None:
-        attempt = draft.put(replace(attempt, provider_id=event.provider_id))
+        attempt = draft.put(evolve(attempt, provider_id=event.provider_id))
     moved = move(attempt, _RECEIPT_EVENT[event.receipt])
     if moved is None:
         return
@@ -256,7 +256,7 @@ def message_receipt(draft: Draft, event: MessageReceipt) -> None:
             attempt.function,
         )
     if event.receipt is Receipt.FAILED:
-        _undelivered(draft, replace(attempt, code=event.code), event.failure)
+        _undelivered(draft, evolve(attempt, code=event.code), event.failure)
     elif attempt.price is None and not attempt.is_free:
         _took(draft, moved)  # the receipt overtook the send's own response
     else:
@@ -291,7 +291,7 @@ def key_pressed(draft: Draft, event: KeyPressed) -> None:
         draft, answer, Source.CALL, raw=event.key, booking=attempt.booking, asked=True
     )
     about = "call.reschedule" if applied and answer is Answer.RESCHEDULE else attempt.about
-    draft.put(replace(attempt, result=CallResult.ANSWER, about=about))
+    draft.put(evolve(attempt, result=CallResult.ANSWER, about=about))
 
 
 def call_ended(draft: Draft, event: CallEnded) -> None:
@@ -301,7 +301,7 @@ def call_ended(draft: Draft, event: CallEnded) -> None:
     if moved is None:
         return
     result = moved.result or event.result
-    moved = replace(moved, result=result, keys=event.keys, ended_at=draft.now)
+    moved = evolve(moved, result=result, keys=event.keys, ended_at=draft.now)
     draft.put(moved)
     note_attempt(draft, moved, result=result.value, keys=event.keys)
     _free_number(draft, ended=True)
@@ -313,9 +313,7 @@ def call_not_placed(draft: Draft, event: CallNotPlaced) -> None:
     moved = move(attempt, AttemptEvent.POSTPONE) if attempt is not None else None
     if moved is None:
         return
-    draft.put(
-        replace(moved, not_before=draft.now + policy.LINE_PAUSE, tries=0, code=event.code)
-    )
+    draft.put(evolve(moved, not_before=draft.now + policy.LINE_PAUSE, tries=0, code=event.code))
     _free_number(draft, ended=False)
 
 
@@ -325,7 +323,7 @@ def _free_number(draft: Draft, *, ended: bool) -> None:
     if contact is None or contact.calling != draft.case.id:
         return
     at = draft.now + (draft.branch.confirmation.call_gap if ended else policy.LINE_PAUSE)
-    draft.contact = replace(
+    draft.contact = evolve(
         contact,
         calling=None,
         call_ended_at=draft.now if ended else contact.call_ended_at,

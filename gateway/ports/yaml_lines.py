@@ -27,7 +27,6 @@ from yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
     StreamEndEvent,
-    StreamStartEvent,
 )
 
 from gateway.errors import InvalidInput, Problem
@@ -180,21 +179,15 @@ class _Builder:
 
     def document(self) -> Any:
         """Return the only document, None for an empty text."""
-        self._expect(StreamStartEvent)
-        event = self._next()
-        if isinstance(event, StreamEndEvent):
+        self._next()  # the stream begins
+        if isinstance(self._next(), StreamEndEvent):
             return None
         data = self._node(self._next(), 0)
-        self._next()
+        self._next()  # the document ends
         event = self._next()
         if isinstance(event, DocumentStartEvent):
             self._refuse(event, "a second document begins here; there must be only one")
         return data
-
-    def _expect(self, kind: type[Any]) -> None:
-        event = self._next()
-        if not isinstance(event, kind):
-            self._refuse(event, "is not valid YAML")
 
     def _node(self, event: _Event, depth: int) -> Any:
         kind = type(event)

@@ -60,9 +60,7 @@ async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
     return lines.ordered()
 
 
-def run(
-    scenario: Scenario, make_store: Callable[[], Store], texts: Texts
-) -> list[Line]:
+def run(scenario: Scenario, make_store: Callable[[], Store], texts: Texts) -> list[Line]:
     """Rehearse a scenario from its start to its end and return its lines."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(play(scenario, make_store(), texts))

@@ -25,16 +25,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._virtual_now = max(self._virtual_now, timers[0].when())
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Never waits: where a real selector would, the loop's time jumps instead."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return at once; nothing here ever waits for a file or socket."""
         if timeout is None:
             raise RuntimeError("the rehearsal waits for something that never comes")

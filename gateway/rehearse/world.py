@@ -36,7 +36,6 @@ SILENCE_S = 8.0
 """Virtual durations of docs/rehearsal.md."""
 
 
-
 class Spawn(Protocol):
     """Starts a task that the rehearsal waits for."""
 

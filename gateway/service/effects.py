@@ -50,6 +50,10 @@ log = logging.getLogger("callahead.effects")
 HINT_FOR = timedelta(days=8)
 """How long a provider's message id leads to its case: receipts repeat for up to 7 days."""
 
+LINK_FOR = timedelta(days=400)
+"""How long a link's token leads to its case: as long as cases are kept; the page itself says
+when a link is no longer valid."""
+
 REPORT_PAUSES_S = (0.1, 0.5, 2.0, 5.0)
 """Pauses before an outcome is reported again while the store does not answer."""
 
@@ -89,7 +93,9 @@ class Effects:
         self._engine = engine
 
     def has_sender(self, channel: Channel, clinic: str, branch: str) -> bool:
-        """Tell whether some adapter sends on this channel for this branch."""
+        """Tell whether some adapter serves this channel for this branch."""
+        if channel is Channel.CALL:
+            return any(trunk.serves(clinic, branch) for trunk in self._telephony)
         return self._sender(channel, clinic, branch) is not None
 
     def carry_out(self, effect: Effect) -> None:
@@ -139,11 +145,18 @@ class Effects:
         if adapter is None or attempt.content is None:
             event: Event = MessageFailed(attempt.id, Failure.REJECTED, "no_sender")
         else:
+            await self._remember_link(effect.ref, attempt)
             event = await self._offer(adapter, effect, attempt)
         if isinstance(event, MessageAccepted) and event.provider_id:
             hint = f"msg:{attempt.channel.value}:{event.provider_id}"
             await self._store.remember(hint, effect.ref, HINT_FOR)
         await self.report(effect.ref, event)
+
+    async def _remember_link(self, ref: Ref, attempt: Attempt) -> None:
+        """The patient page finds its visit by the link's token (rule P-2)."""
+        link = attempt.content.link if attempt.content is not None else None
+        if link is not None:
+            await self._store.remember(f"link:{link.rsplit('/', 1)[-1]}", ref, LINK_FOR)
 
     async def _offer(self, adapter: Messaging, effect: Effect, attempt: Attempt) -> Event:
         branch, contact = effect.settings.branch, effect.contact
@@ -181,8 +194,7 @@ class Effects:
             return False
         now = self._clock.now()
         return any(
-            heard is channel and now - at < policy.SESSION_WINDOW
-            for heard, at in contact.heard_at
+            heard is channel and now - at < policy.SESSION_WINDOW for heard, at in contact.heard_at
         )
 
     # -- calls --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ event, and a crash between any two lines is a lease that runs out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.clock import Clock
@@ -23,6 +23,7 @@ from gateway.core.events import (
     LineGranted,
     SlotGranted,
 )
+from gateway.core.evolve import evolve
 from gateway.core.model import Appointment, Channel
 from gateway.core.routing import Written, appointment_in, route
 from gateway.errors import StoreUnavailable
@@ -125,17 +126,15 @@ class Engine:
         if case is None and contact is None:
             return
         settings = await self._settings_for(item.ref, case, contact, None)
-        decided = await self._decide(
-            case, contact, event, settings, grant=item.grant, claimed=True
-        )
+        decided = await self._decide(case, contact, event, settings, grant=item.grant, claimed=True)
         for _ in range(DECIDE_TRIES_MAX):
             if decided is not None:
                 return
             case, contact = await self._load(item.ref)
             settings = await self._settings_for(item.ref, case, contact, None)
             decided = await self._decide(
-            case, contact, event, settings, grant=item.grant, claimed=True
-        )
+                case, contact, event, settings, grant=item.grant, claimed=True
+            )
 
     async def patient_wrote(self, clinic: str, number: str, written: Written) -> Decided:
         """Take a message from a patient's number: find its visit, decide, commit."""
@@ -274,8 +273,8 @@ def _committed(
     case, contact = after
     if case is not None and case is not before[0]:
         version = before[0].version if before[0] is not None else 0
-        case = replace(case, version=version + 1, journal=())
+        case = evolve(case, version=version + 1, journal=())
     if contact is not None and contact is not before[1]:
         version = before[1].version if before[1] is not None else 0
-        contact = replace(contact, version=version + 1, journal=(), wake=())
+        contact = evolve(contact, version=version + 1, journal=(), wake=())
     return case, contact

@@ -55,7 +55,9 @@ def commit_of(
     contact_claimed = rewrite and case is None
     if contact is not None and (contact_claimed or contact is not contact_before):
         expected = contact_before.version if contact_before is not None else 0
-        writes.append(Write(contact, expected, contact.due, _message_want(contact.attempts, now, 0)))
+        writes.append(
+            Write(contact, expected, contact.due, _message_want(contact.attempts, now, 0))
+        )
         wake = tuple(
             (Ref(Kind.CASE, contact.clinic, appointment), at) for appointment, at in contact.wake
         )
@@ -74,9 +76,7 @@ def commit_of(
     )
 
 
-def _case_write(
-    case: Case, before: Case | None, contact: Contact | None, now: datetime
-) -> Write:
+def _case_write(case: Case, before: Case | None, contact: Contact | None, now: datetime) -> Write:
     rank = case.snapshot.start.timestamp()
     wants = _message_want(case.attempts, now, rank)
     waits_for_number = contact is not None and case.id in contact.waiting

@@ -165,7 +165,7 @@ async def test_neither_log_nor_errors_tell_the_request(caplog: pytest.LogCapture
     with pytest.raises(SendError) as caught:
         await client.send(request)
     told = str(caught.value) + repr(request) + repr(HttpResponse(200, SECRET, b"very-secret"))
-    told += "".join(f"{vars(r)}" for r in caplog.records if r.name.startswith("adapters"))
+    told += "".join(f"{vars(r)}" for r in caplog.records if r.name.startswith("callahead"))
     assert "http exchange" in told
     assert "very-secret" not in told
     assert "15550100123" not in told

@@ -41,7 +41,7 @@ def test_a_duration_is_written_in_its_largest_unit(seconds: int, text: str) -> N
     assert scalars.write_duration(timedelta(seconds=seconds)) == text
 
 
-@given(st.integers(0, 10**9))
+@given(st.integers(0, 10**9 - 1))
 def test_a_duration_reads_back_the_same(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
     assert scalars.read_duration(scalars.write_duration(duration)) == duration

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import InvalidInput
 from gateway.ports import yaml_lines
+from gateway.ports.schema_problems import Path
 from gateway.ports.yaml_lines import read_document
 
 
@@ -205,7 +206,7 @@ events:
   - <<: *base
     d: *base
 """
-PATHS: list[tuple[yaml_lines.Path, int]] = [
+PATHS: list[tuple[Path, int]] = [
     ((), 2),
     (("start",), 2),
     (("clinic",), 4),
@@ -234,7 +235,7 @@ def test_a_field_is_found_by_its_path() -> None:
 def test_a_field_of_json_is_found_by_its_path() -> None:
     text = '{"a": [\n 1,\n {"b\\"}": "]",\n  "c": []},\n [], [\n[5]]],\n "d": {}\n}'
     document = read_document(text, "x.json")
-    paths: list[tuple[yaml_lines.Path, int]] = [
+    paths: list[tuple[Path, int]] = [
         ((), 1),
         (("a",), 1),
         (("a", 0), 2),
@@ -260,7 +261,7 @@ values = st.recursive(
 documents = st.dictionaries(st.text(min_size=1, max_size=6), values, min_size=1)
 
 
-def every_path(data: object, path: yaml_lines.Path = ()) -> list[yaml_lines.Path]:
+def every_path(data: object, path: Path = ()) -> list[Path]:
     inner: list[tuple[Any, Any]] = []
     if isinstance(data, dict):
         inner = list(data.items())

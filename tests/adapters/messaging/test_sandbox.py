@@ -25,11 +25,14 @@ from adapters.messaging.sandbox_world import (
     State,
     TemplateSpec,
 )
-from adapters.messaging.whatsapp_cloud import CAPABILITIES, Config, WhatsAppCloud
+from adapters.messaging.whatsapp_cloud import CAPABILITIES, Config, WhatsAppCloud, build
 from gateway.core.events import Failure, Receipt
+from gateway.core.model import Channel
+from gateway.core.wording import ABOUTS, compose, sample_visit
 from gateway.errors import NotFound
 from gateway.ports.messaging import InboundMessage, InboundReceipt, SendError
 from gateway.ports.webhook import RawRequest
+from gateway.scripts import load_texts
 from tests.adapters.support import CONTENT, PATIENT, ManualClock, address, outgoing, serve
 from tests.contracts.messaging_conformance import MessagingConformance, Peer
 
@@ -41,6 +44,18 @@ TEMPLATES = (
     TemplateSpec("paused", "ru", "x", paused=True),
     TemplateSpec("headed", "ru", "{{1}}", header="{{1}}!"),
 )
+SETTINGS: dict[str, Any] = {
+    "app_secrets": ["sandbox-secret"],
+    "verify_token": "verify",
+    "senders": [
+        {
+            "phone_number_id": BUSINESS.phone_number_id,
+            "access_token": "sandbox-token",
+            "clinic": "c1",
+        }
+    ],
+}
+TEXTS = load_texts()
 
 
 @dataclass
@@ -85,17 +100,8 @@ async def town() -> AsyncIterator[Town]:
     app, hook = web.Application(), web.Application()
     app.add_subapp("/sandbox/whatsapp", whatsapp_cloud_app(world, clock))
     server = await serve(app)
-    config = Config.model_validate(
-        {
-            "app_secrets": ["sandbox-secret"],
-            "verify_token": "verify",
-            "api_base": address(server, "/sandbox/whatsapp"),
-            "senders": [
-                {"phone_number_id": BUSINESS.phone_number_id, "access_token": "sandbox-token"}
-                | {"clinic": "c1"}
-            ],
-        }
-    )
+    api = {"api_base": address(server, "/sandbox/whatsapp")}
+    config = Config.model_validate({**SETTINGS, **api})
     town = Town(world, clock, WhatsAppCloud(config, client), client, address(server))
 
     async def take(request: web.Request) -> web.Response:
@@ -528,14 +534,31 @@ def test_planned_errors_are_used_up() -> None:
     assert [planned and planned.code for planned in taken] == [1, 1, None]
 
 
-def test_the_products_own_texts_become_templates() -> None:
-    scripts = pytest.importorskip("gateway.scripts")
-    texts = getattr(scripts, "load_texts", None)
-    if texts is None:
-        pytest.skip("the texts have no reader")
-    found = templates_of(texts(), "callahead_{template}_{language}")
-    names = {spec.name for spec in found}
-    assert {"callahead_confirmation_ru", "callahead_confirmation_en"} <= names
+@pytest.mark.rule("C-9", "W-1")
+@pytest.mark.parametrize("language", TEXTS.languages)
+@pytest.mark.parametrize("about", ABOUTS)
+def test_every_message_of_the_product_is_taken(language: str, about: str) -> None:
+    """As a template outside a conversation and as text inside it, as Meta reads them."""
+    branch, visit = sample_visit(TEXTS.by_language[language])
+    content = compose(
+        TEXTS,
+        about,
+        Channel.WHATSAPP,
+        branch=replace(branch, link_secret=b"secret"),
+        snapshot=visit,
+        booking=1,
+        choices=(("A-1", visit.start), ("A-2", visit.start + timedelta(hours=1))),
+    )
+    config = Config.model_validate(SETTINGS)
+    templates = templates_of(TEXTS, "callahead_{template}_{language}")
+    for session_open in (False, True):
+        message = outgoing(content=content, session_open=session_open)
+        request = build(config, config.senders[0], message)
+        found = read_order(json.loads(request.body), templates)
+        assert [button.payload for button in found.buttons] == [b.payload for b in content.buttons]
+        assert (found.template is None) == session_open
+        if session_open or "\n" not in "".join(content.parameters):
+            assert found.text == content.text
 
 
 class TestWhatsAppConforms(MessagingConformance):

@@ -201,7 +201,7 @@ SHAPES: dict[str, list[InboundMessage | InboundReceipt]] = {
     ],
     "list_reply": [message("list_reply", "10:30", payload="v1.confirm.2.A-2", quoted=OURS)],
     "interactive_without_reply": [message("interactive")],
-    "reaction": [message("reaction", quoted=OURS)],
+    "reaction": [message("reaction")],
     "reaction_removed": [],
     "image": [message("image")],
     "voice": [message("audio")],
@@ -210,9 +210,9 @@ SHAPES: dict[str, list[InboundMessage | InboundReceipt]] = {
     "location": [message("location")],
     "contact_card": [message("contacts")],
     "unsupported": [message("unsupported")],
-    "number_changed": [message("user_changed_number", account=None)],
+    "number_changed": [],
     "edit": [message("edit", "3", id=WAMID + "E")],
-    "revoke": [message("revoke", id=WAMID + "R")],
+    "revoke": [],
     "unknown_type": [message("hologram")],
     "status_sent": [receipt(Receipt.SENT)],
     "status_delivered": [receipt(Receipt.DELIVERED)],
@@ -264,6 +264,20 @@ def test_every_recorded_payload_has_its_row() -> None:
     assert {path.stem for path in (PAYLOADS / "whatsapp").iterdir()} == set(SHAPES)
 
 
+def test_what_has_no_sender_or_id_is_left_out() -> None:
+    item = {"id": "wamid.1", "timestamp": "1795420800", "from": "15550100123", "type": "text"}
+    status = {"status": "read", "timestamp": "1795420800"}
+    for value in (
+        {"messages": [item], "statuses": [{**status, "id": "wamid.1"}]},
+        {"metadata": {"phone_number_id": "1"}, "messages": [{**item, "id": None}]},
+        {"metadata": {"phone_number_id": "1"}, "messages": [{**item, "timestamp": "soon"}]},
+        {"metadata": {"phone_number_id": "1"}, "messages": [{**item, "from": None}]},
+        {"metadata": {"phone_number_id": "1"}, "statuses": [status]},
+    ):
+        document = {"entry": [{"changes": [{"field": "messages", "value": value}]}]}
+        assert parse(raw(json.dumps(document).encode())) == []
+
+
 @pytest.mark.rule("U-7")
 @pytest.mark.parametrize(
     "name", ["reaction", "image", "voice", "document", "sticker", "location", "text_forwarded"]
@@ -275,6 +289,14 @@ def test_media_reactions_and_forwarded_words_never_carry_a_text(name: str) -> No
     assert (found.text, found.payload) == (None, None)
 
 
+@pytest.mark.rule("U-7")
+def test_a_reaction_does_not_say_which_visit_is_meant() -> None:
+    """It names a message of ours, but a heart is no reply to "which visit?"."""
+    [found] = parse(raw(payload("whatsapp", "reaction")))
+    assert isinstance(found, InboundMessage)
+    assert found.quoted is None
+
+
 @pytest.mark.rule("C-11")
 @pytest.mark.parametrize("name", ["text_quoted", "button", "button_reply"])
 def test_a_quote_or_a_tap_tells_its_message(name: str) -> None:
@@ -283,6 +305,44 @@ def test_a_quote_or_a_tap_tells_its_message(name: str) -> None:
     assert found.quoted == OURS
 
 
+KEYS_OF_WEBHOOKS = [
+    "entry",
+    "changes",
+    "value",
+    "field",
+    "messages",
+    "statuses",
+    "metadata",
+    "id",
+    "phone_number_id",
+    "from",
+    "type",
+    "timestamp",
+    "text",
+    "body",
+    "context",
+    "errors",
+    "code",
+    "status",
+    "interactive",
+    "button_reply",
+    "contacts",
+    "system",
+]
+PARTS_OF_MESSAGES = [
+    "text",
+    "button",
+    "interactive",
+    "reaction",
+    "edit",
+    "system",
+    "context",
+    "status",
+    "errors",
+    "recipient_id",
+    "from_user_id",
+    "group_id",
+]
 JSON = st.recursive(
     st.none()
     | st.booleans()

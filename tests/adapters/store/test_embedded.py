@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,12 +54,18 @@ def aof(folder: Path) -> Path:
     return found
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for what another process does."""
+    while not happened():  # noqa: ASYNC110  it sets no event of ours
+        await asyncio.sleep(0.002)
+
+
 async def kill(server: EmbeddedServer) -> None:
     """Kill the server as a crash would, and wait until it is gone."""
-    assert server._process is not None
-    server._process.kill()
-    while server._process.poll() is None:
-        await asyncio.sleep(0.005)
+    process = server._process
+    assert process is not None
+    process.kill()
+    await until(lambda: process.poll() is not None)
 
 
 # -- crashes
@@ -77,11 +84,13 @@ class Load:
     def commit(id_: str, expected: int) -> Commit:
         n = expected + 1
         wants: tuple[Want, ...] = (message(n),) if n % 3 == 0 else ()
-        write = Write(
-            case(id_, journal=(entry(f"{n}"),)), expected, NOW + n * MINUTE if n % 2 else None, wants
-        )
+        due = NOW + n * MINUTE if n % 2 else None
+        write = Write(case(id_, journal=(entry(f"{n}"),)), expected, due, wants)
         work = (Work(BRANCH, DAY, "details", "sms", id_),)
         return Commit(CLINIC, (write,), charges=(charge(f"{id_}-{n}"),), work=work)
+
+    async def until(self, total: int) -> None:
+        await until(lambda: sum(self.acknowledged.values()) >= total)
 
     async def writer(self, id_: str) -> None:
         while not self.stopping:
@@ -130,8 +139,7 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: 
             load.stopping = False
             writers = [group.create_task(load.writer(id_)) for id_ in load.acknowledged]
             before = sum(load.acknowledged.values())
-            while sum(load.acknowledged.values()) < before + 150 + 37 * n:
-                await asyncio.sleep(0.001)
+            await load.until(before + 150 + 37 * n)
             await kill(server)
             load.stopping = True
             await asyncio.gather(*writers)
@@ -150,11 +158,9 @@ async def test_a_server_that_dies_is_started_again_and_clients_come_back(tmp_pat
         watching = group.create_task(server.watch())
         writers = [group.create_task(load.writer(id_)) for id_ in load.acknowledged]
         for total in (100, 300):
-            while sum(load.acknowledged.values()) < total:
-                await asyncio.sleep(0.005)
+            await load.until(total)
             await kill(server)
-        while sum(load.acknowledged.values()) < 600:
-            await asyncio.sleep(0.005)
+        await load.until(600)
         load.stopping = True
         await asyncio.gather(*writers)
         await load.audit()

@@ -1,0 +1,266 @@
+"""A small clinic's schedule over HTTP: it takes our webhooks and tells us its own changes.
+
+The production adapters run against it unchanged. `clinic_schedule_app` takes signed webhooks,
+checks them against the schedule's own state, and answers 409 with the newest appointment when it
+changed meanwhile. What the staff does (`put`, `move`, `set_status`, `remove`) goes to Callahead's
+own API, with a bearer key, until it is taken. The demo page shows the schedule live.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+from aiohttp import web
+
+from adapters.changes import Changes
+from adapters.http import HttpClient, HttpRequest
+from adapters.json_values import Json, object_of, read_json
+from adapters.schedule.standard_webhooks import key_of, verify
+from gateway.clock import Clock
+from gateway.core.model import Status
+from gateway.errors import Forbidden, NotFound, Unauthenticated
+from gateway.ports.messaging import SendError
+
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 60.0
+SIGNIFICANT_DIGITS = 10
+"""Numbers are compared by their last digits: schedules write +7, 8 or nothing before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where Callahead is, as this clinic knows it."""
+
+    url: str
+    clinic: str
+    key: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong with the schedule."""
+
+    down: bool = False
+    slow_s: float = 0.0
+    cut_next: int = 0  # changes to be taken whose connection then breaks
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One change that came from Callahead, and how it was answered."""
+
+    at: datetime
+    status: int
+    change: Json
+
+
+class ClinicWorld:
+    """The schedule. `run` must be running for the staff's changes to reach Callahead."""
+
+    def __init__(
+        self, clock: Clock, client: HttpClient, secrets: Sequence[str], api: Api | None = None
+    ) -> None:
+        self.changes = Changes()
+        self.faults = Faults()
+        self.api = api
+        self.taken: list[Taken] = []
+        self.problems: dict[str, int] = {}
+        self._keys = [key_of(secret) for secret in secrets]
+        self._clock = clock
+        self._client = client
+        self._appointments: dict[str, Json] = {}
+        self._unsent: dict[str, None] = {}  # in the order in which they changed
+        self._done_ids: set[str] = set()
+
+    # What the staff sees and does
+
+    @property
+    def appointments(self) -> tuple[Json, ...]:
+        """All appointments, by start."""
+        return tuple(sorted(self._appointments.values(), key=lambda item: str(item["start"])))
+
+    def appointment(self, appointment_id: str) -> Json:
+        """Return one appointment; raise `NotFound`."""
+        try:
+            return self._appointments[appointment_id]
+        except KeyError:
+            raise NotFound("no such appointment") from None
+
+    def put(self, appointment: Json) -> None:
+        """Write an appointment, new or changed."""
+        appointment_id = str(appointment["id"])
+        self._appointments[appointment_id] = dict(appointment)
+        self._tell(appointment_id)
+
+    def move(self, appointment_id: str, start: str) -> None:
+        """Move an appointment to another time (ISO 8601 with offset)."""
+        moved = {**self.appointment(appointment_id), "start": start}
+        self.put({**moved, "status": Status.UNCONFIRMED.value})
+
+    def set_status(self, appointment_id: str, status: Status) -> None:
+        """Confirm, cancel or otherwise mark an appointment."""
+        self.put({**self.appointment(appointment_id), "status": status.value})
+
+    def remove(self, appointment_id: str) -> None:
+        """Take an appointment out of the schedule."""
+        self.appointment(appointment_id)
+        del self._appointments[appointment_id]
+        self._tell(appointment_id)
+
+    def _tell(self, appointment_id: str) -> None:
+        self._unsent.pop(appointment_id, None)
+        self._unsent[appointment_id] = None
+        self.changes.note()
+
+    # What Callahead is told
+
+    async def run(self) -> None:
+        """Send every change of the staff, in order, until it is taken."""
+        pause = RETRY_FIRST_S
+        while True:
+            seen = self.changes.count
+            if not self._unsent or self.api is None:
+                await self.changes.after(seen)
+                continue
+            appointment_id = next(iter(self._unsent))
+            if await self._send(self.api, appointment_id):
+                pause = RETRY_FIRST_S
+            else:
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_MAX_S)
+
+    async def idle(self) -> None:
+        """Wait until everything was told."""
+        while self._unsent:
+            await self.changes.after(self.changes.count)
+
+    async def _send(self, api: Api, appointment_id: str) -> bool:
+        """Tell one appointment as it is now; False: try again later."""
+        snapshot = self._appointments.get(appointment_id)
+        body = b"" if snapshot is None else json.dumps(snapshot).encode()
+        method = "DELETE" if snapshot is None else "PUT"
+        path = f"appointments/{quote(appointment_id, safe='')}"
+        status = await self._call(api, method, path, body, "application/json")
+        if status is None or status >= 500 or status == 429:
+            return False
+        if self._appointments.get(appointment_id) is snapshot:
+            self._unsent.pop(appointment_id, None)
+        gone_already = method == "DELETE" and status == 404
+        if status >= 400 and not gone_already:
+            self.problems[appointment_id] = status  # repeating the same would not help
+        else:
+            self.problems.pop(appointment_id, None)
+        self.changes.note()
+        return True
+
+    async def load(self, appointments: Iterable[Json]) -> bool:
+        """Write many appointments and tell them as one batch; return whether it was taken."""
+        found = {str(item["id"]): dict(item) for item in appointments}
+        self._appointments |= found
+        self.changes.note()
+        if self.api is None:
+            return False
+        lines = b"".join(json.dumps(item).encode() + b"\n" for item in found.values())
+        path, kind = "appointments:batch", "application/x-ndjson"
+        return await self._call(self.api, "POST", path, lines, kind) == 200
+
+    async def _call(self, api: Api, method: str, path: str, body: bytes, kind: str) -> int | None:
+        url = f"{api.url}/v1/clinics/{quote(api.clinic, safe='')}/{path}"
+        headers = {"Authorization": f"Bearer {api.key}", "Content-Type": kind}
+        try:
+            answer = await self._client.send(HttpRequest(method, url, headers, body))
+        except SendError:
+            return None
+        return answer.status
+
+    # What Callahead tells
+
+    def take(self, headers: dict[str, str], body: bytes) -> tuple[int, Json | None]:
+        """Answer a webhook: HTTP status and body. A repeated one is answered 200 and not done."""
+        now = self._clock.now()
+        webhook_id = verify(self._keys, headers, body, now)
+        if webhook_id in self._done_ids:
+            return 200, None
+        change = object_of(object_of(read_json(body)).get("data"))
+        status, answer = self._apply(change)
+        if status == 200:
+            self._done_ids.add(webhook_id)
+        self.taken.append(Taken(now, status, change))
+        self.changes.note()
+        return status, answer
+
+    def _apply(self, change: Json) -> tuple[int, Json | None]:
+        if change.get("kind") == "notifications":
+            return self._allow(str(change.get("number", "")), change.get("allowed") is True), None
+        if change.get("kind") != "status" or change.get("to") not in set(Status):
+            return 422, None
+        current = self._appointments.get(str(change.get("appointment")))
+        if current is None:
+            return 409, {"removed": True}
+        same_visit = _moment(current["start"]) == _moment(change.get("start"))
+        status = current.get("status", Status.UNCONFIRMED.value)
+        if same_visit and status == change["to"]:
+            return 200, None
+        if not same_visit or status != change.get("from"):
+            return 409, current
+        current["status"] = change["to"]
+        return 200, None
+
+    def _allow(self, number: str, allowed: bool) -> int:
+        """Note for everyone with this number whether messages are welcome."""
+        for item in self._appointments.values():
+            patient = object_of(item.get("patient"))
+            for person in (patient, object_of(patient.get("guardian"))):
+                if _digits(number) in map(_digits, _phones(person)):
+                    person["notifications_refused"] = not allowed
+        return 200
+
+
+def _phones(person: Json) -> list[object]:
+    phones = person.get("phones")
+    return phones if isinstance(phones, list) else []
+
+
+def _digits(number: object) -> str:
+    return "".join(char for char in str(number) if char.isdigit())[-SIGNIFICANT_DIGITS:]
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+def clinic_schedule_app(world: ClinicWorld, clock: Clock) -> web.Application:
+    """Return the schedule's side of the webhook: POST /changes."""
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        faults = world.faults
+        if faults.down:
+            pause = faults.retry_after_s
+            headers = {} if pause is None else {"Retry-After": str(pause)}
+            return web.Response(status=503, headers=headers)
+        names = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            status, answer = world.take(names, await request.read())
+        except Unauthenticated:
+            return web.Response(status=401)
+        except Forbidden:
+            return web.Response(status=403)
+        await clock.sleep(faults.slow_s)
+        if faults.cut_next > 0 and request.transport is not None:
+            faults.cut_next -= 1
+            request.transport.close()
+        if answer is None:
+            return web.Response(status=status)
+        return web.json_response(answer, status=status)
+
+    app = web.Application()
+    app.router.add_post("/changes", take)
+    return app

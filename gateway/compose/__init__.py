@@ -1,0 +1,288 @@
+"""The composition root: the only place that knows which adapters there are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from adapters import registry
+from gateway import rehearse as rehearsal
+from gateway.clock import Clock, SystemClock
+from gateway.core.case import Entry
+from gateway.core.clinic import Clinic
+from gateway.core.model import Appointment, Channel
+from gateway.errors import InvalidInput
+from gateway.ports.messaging import Messaging
+from gateway.ports.schedule import Schedule
+from gateway.ports.schema import read_appointment, warnings_of
+from gateway.ports.schema_scenario import read_scenario
+from gateway.ports.store import Ref, Store
+from gateway.ports.webhook import Webhook
+from gateway.ports.yaml_lines import Document
+from gateway.scripts import load_texts
+from gateway.service.assembly import Parts, Service, assemble
+from gateway.service.supervisor import Supervisor
+from gateway.settings import Loaded, Settings
+from gateway.web.health import Ping, running
+from gateway.web.metrics import Metrics
+from gateway.web.patient import PatientPages
+from gateway.web.server import build_app, serve
+
+log = logging.getLogger("callahead")
+
+LINK_KEY_FILE = "link_secret"
+
+
+def rehearse(text: str, source: str) -> list[rehearsal.Line]:
+    """Rehearse a scenario; raise `InvalidInput` when it is not valid."""
+    scenario = read_scenario(text, source)
+    return rehearsal.run(scenario, registry.memory_store, load_texts())
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The service with the adapters that were built for it."""
+
+    settings: Settings
+    service: Service
+    supervisor: Supervisor
+    hooks: Mapping[str, Webhook]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What the configuration names, built."""
+
+    channels: tuple[Messaging, ...]
+    hooks: Mapping[str, Webhook]
+    senders: Mapping[tuple[Channel, str], str]
+    schedules: Mapping[str, Schedule]
+    feed: Schedule
+
+    def schedule(self, clinic: str) -> Schedule:
+        """Return the way back into a clinic's schedule: its own, or the feed."""
+        return self.schedules.get(clinic, self.feed)
+
+
+def appointment_of(data: object) -> Appointment:
+    """Read an appointment that a clinic sends; consent has to be stated."""
+    return read_appointment(data, consent_default=None)
+
+
+def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
+    """Build every adapter of the configuration; raise `InvalidInput` with file and line."""
+    settings = loaded.settings
+    channels: list[Messaging] = []
+    hooks: dict[str, Webhook] = {}
+    senders: dict[tuple[Channel, str], str] = {}
+    if settings.whatsapp is not None:
+        built = _built(
+            loaded,
+            ("whatsapp",),
+            lambda: registry.build_messaging("whatsapp_cloud", settings.whatsapp or {}, tools),
+        )
+        channels.append(built.messaging)
+        if built.webhook is not None:
+            hooks[f"/hooks/{built.hook}"] = built.webhook
+        for sender in settings.whatsapp["senders"]:
+            senders[(Channel.WHATSAPP, str(sender["phone_number_id"]))] = str(sender["clinic"])
+    schedules: dict[str, Schedule] = {}
+    for clinic, schedule in settings.schedules.items():
+        options = {"url": schedule.webhook.url, "secrets": [schedule.webhook.secret]}
+        schedules[clinic] = _built(
+            loaded,
+            ("schedules", clinic, "webhook"),
+            lambda options=options: registry.build_schedule("webhook", options, tools),  # type: ignore[misc]
+        )
+    feed = registry.build_schedule("feed", {}, tools)
+    return Adapters(tuple(channels), hooks, senders, schedules, feed)
+
+
+def with_lines(error: InvalidInput, document: Document, source: str) -> InvalidInput:
+    """Return an error about a document's data with the lines of the text it came from."""
+    lines = document.lines([read_path(problem.field) for problem in error.problems])
+    return InvalidInput(
+        *(replace(p, line=line) for p, line in zip(error.problems, lines, strict=True)),
+        source=source,
+    )
+
+
+def _built(loaded: Loaded, path: tuple[str, ...], build: Callable[[], Any]) -> Any:
+    """Build an adapter; what it says of its own settings gets the place in the file."""
+    try:
+        return build()
+    except InvalidInput as error:
+        findings = [((*path, *read_path(p.field)), p.message) for p in error.problems]
+        raise loaded.invalid(findings) from None
+
+
+def read_path(field: str) -> tuple[str | int, ...]:
+    """Return a written path such as `branches[0].functions.details.hours` step by step."""
+    steps = re.findall(r"[^.\[\]]+", field)
+    return tuple(int(step) if step.isdigit() else step for step in steps)
+
+
+@contextlib.asynccontextmanager
+async def store_of(settings: Settings, data: Path, supervisor: Supervisor) -> AsyncIterator[Store]:
+    """Open the store: the configured one, or the embedded server of the data folder."""
+    partitions = settings.store.partitions
+    retention = timedelta(days=settings.store.retention_days)
+    if settings.store.url is not None:
+        store = await registry.open_store(
+            settings.store.url, partitions=partitions, retention=retention
+        )
+        try:
+            yield store
+        finally:
+            await store.close()
+        return
+    server = await registry.open_server(data)
+    watch = supervisor.serve(server.watch())
+    try:
+        store = await registry.open_store(server.url, partitions=partitions, retention=retention)
+        try:
+            yield store
+        finally:
+            await store.close()
+    finally:
+        watch.cancel()
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def open_gateway(
+    loaded: Loaded,
+    data: Path,
+    *,
+    clock: Clock | None = None,
+    observe: Callable[[Ref, str, tuple[Entry, ...]], None] = lambda *_: None,
+) -> AsyncIterator[Gateway]:
+    """Build everything on the configured store; nothing runs yet but the store's server."""
+    settings = loaded.settings
+    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+    async with Supervisor() as supervisor, store_of(settings, data, supervisor) as store:
+        used = clock or SystemClock()
+        tools = registry.make_tools(
+            used, store, appointment_of, allow_private=settings.webhooks.allow_private
+        )
+        try:
+            adapters = build_adapters(loaded, tools)
+            parts = Parts(
+                store=store,
+                clock=used,
+                texts=load_texts(),
+                channels=adapters.channels,
+                telephony=(),
+                schedule=adapters.schedule,
+                senders=adapters.senders,
+                link_base=settings.public_url.rstrip("/") + "/v/",
+                link_secret=link_secret(settings, data),
+                spawn=supervisor.spawn,
+            )
+            yield Gateway(settings, assemble(parts, observe=observe), supervisor, adapters.hooks)
+            await supervisor.drain()
+        finally:
+            await tools.close()
+
+
+def link_secret(settings: Settings, data: Path) -> bytes:
+    """Return the key of patients' links; without one in the settings it is made once."""
+    if settings.link_secret is not None:
+        return settings.link_secret.encode()
+    file = data / LINK_KEY_FILE
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_bytes()
+    made = secrets.token_hex(32).encode()
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_bytes()
+    with os.fdopen(handle, "wb") as opened:
+        opened.write(made)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return made
+
+
+async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
+    """Serve until SIGTERM or SIGINT: `web` takes requests, `work` the due queue."""
+    stop = stop_on_signals()
+    metrics = Metrics()
+    async with open_gateway(loaded, data, observe=metrics.observe) as gateway:
+        pings: dict[str, Ping] = {}
+        if "work" in roles:
+            workers = gateway.supervisor.serve(gateway.service.workers.run())
+            pings["workers"] = running(workers)
+        app = build_app(
+            gateway.service,
+            webhooks=gateway.hooks,
+            public_url=gateway.settings.public_url,
+            metrics=metrics,
+            pings=pings,
+            extra=[PatientPages(gateway.service).add_to],
+        )
+        listen = gateway.settings.listen
+        await serve(app, listen.host, listen.port, stop=stop)
+        log.info("stopping: finishing what was started")
+        gateway.service.workers.stop()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set: stop cleanly, abandon nothing."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def check(loaded: Loaded) -> None:
+    """Build every adapter of the configuration and let go of them; raise `InvalidInput`."""
+    tools = registry.make_tools(
+        SystemClock(),
+        registry.memory_store(),
+        appointment_of,
+        allow_private=loaded.settings.webhooks.allow_private,
+    )
+    try:
+        build_adapters(loaded, tools)
+    finally:
+        await tools.close()
+
+
+async def warnings(loaded: Loaded, data: Path) -> list[str]:
+    """Return what is allowed but probably not meant, of the clinics in the store (rule Z-6)."""
+    if loaded.settings.store.url is None and not await asyncio.to_thread(data.exists):
+        return []
+    found: list[str] = []
+    async with open_gateway(loaded, data) as gateway:
+        for clinic_id in await gateway.service.store.clinics():
+            clinic = await gateway.service.clinics.clinic(clinic_id)
+            found.extend(f"clinic {clinic_id}: {problem}" for problem in warnings_of(clinic))
+            found.extend(_without_sender(gateway.service, clinic))
+    return found
+
+
+def _without_sender(service: Service, clinic: Clinic) -> list[str]:
+    """Channels that a branch wants and nobody serves."""
+    found: list[str] = []
+    for branch in clinic.branches:
+        wanted: list[Channel] = list(branch.channels)
+        if branch.confirmation.enabled and branch.confirmation.method == "call":
+            wanted.append(Channel.CALL)
+        found.extend(
+            f"clinic {clinic.id}: branch {branch.id}: nothing is configured that serves {channel}"
+            for channel in wanted
+            if not service.effects.has_sender(channel, clinic.id, branch.id)
+        )
+    return found
