@@ -48,7 +48,7 @@ from gateway.ports.store import Commit, Outcome, Write
 NOW = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=2)
 SMALL = 1_000
-SLICES = 8
+SLICES = 16
 CLINICS = 16
 BATCH = 32
 LOADERS = 64
@@ -134,7 +134,8 @@ class Side:
             assert isinstance(item.document, Case)
             case, version = item.document, item.document.version
             decided = replace(case, due=later, journal=(Entry(NOW, EntryKind.SKIP),))
-            commits.append(self.store.commit(Commit(case.clinic, (Write(decided, version, later),))))
+            write = Write(decided, version, later)
+            commits.append(self.store.commit(Commit(case.clinic, (write,))))
         outcomes = await asyncio.gather(*commits)
         assert all(outcome is Outcome.DONE for outcome in outcomes)
         return len(outcomes)
@@ -171,13 +172,18 @@ async def measure(cases: int, seconds: float) -> None:
             rate = side.cases / (time.perf_counter() - start)
             print(f"filled with {side.cases:,} cases and contacts: {rate:,.0f} a second")
         used = (await large.store.figures()).extra["memory_bytes"] - large.empty_bytes
-        for _ in range(SLICES):
-            for side in sides:
+        for turn in range(SLICES):
+            for side in sides[:: 1 if turn % 2 else -1]:
                 await side.slice(seconds / SLICES / 2)
         rates = [statistics.median(side.rates) for side in sides]
         for side, rate in zip(sides, rates, strict=True):
             print(f"claim -> decide -> commit, {side.cases:,} open cases: {rate:,.0f} a second")
-        print(f"ratio of {cases:,} to {SMALL:,} open cases: {rates[1] / rates[0]:.2f}")
+        ratios = [many / few for few, many in zip(small.rates, large.rates, strict=True)]
+        ratio, low, high = statistics.median(ratios), min(ratios), max(ratios)
+        print(
+            f"ratio of {cases:,} to {SMALL:,} open cases: {ratio:.2f} "
+            f"(median of {SLICES} pairs, {low:.2f} to {high:.2f})"
+        )
         print(f"memory: {used / cases:,.0f} bytes per case with its contact and first entry")
         print(f"restart to ready with {cases:,} cases: {await large.restart():.2f} s")
         for side in sides:

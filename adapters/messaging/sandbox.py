@@ -21,6 +21,7 @@ from aiohttp import web
 from adapters.changes import Changes
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, read_json
+from adapters.messaging.sandbox_memory import Book, Memory, of_message, of_phone, of_state, of_told
 from adapters.messaging.sandbox_meta import TITLES, MetaError, Order, read_order
 from adapters.messaging.sandbox_world import (
     Business,
@@ -61,7 +62,10 @@ class _Step:
 
 
 class World:
-    """All phones and chats. `run` must be running for anything to reach the callback."""
+    """All phones and chats. `run` must be running for anything to reach the callback.
+
+    With a `book` the world survives its process: `recall` brings back what stands in it.
+    """
 
     def __init__(
         self,
@@ -73,6 +77,7 @@ class World:
         callback: Callback | None = None,
         pace: Pace | None = None,
         seed: int = 0,
+        book: Book | None = None,
     ) -> None:
         self.changes = Changes()
         self.faults = Faults()
@@ -81,6 +86,7 @@ class World:
         self.businesses = {business.phone_number_id: business for business in businesses}
         self._clock = clock
         self._client = client
+        self._book = book
         self._pace = pace or Pace()
         self._chance = Chance(seed)
         self._limits = Limits()
@@ -101,6 +107,7 @@ class World:
         if number not in self._phones:
             account = f"ZZ.{int(self._chance.fresh(16), 16)}"
             self._phones[number] = PatientPhone(number, account)
+            self._write(of_phone(self._phones[number]))
         return self._phones[number]
 
     def messages(self, number: str, sender: str | None = None) -> tuple[ChatMessage, ...]:
@@ -115,6 +122,36 @@ class World:
         except KeyError:
             raise NotFound("no such message") from None
 
+    def recall(self, records: Iterable[Json]) -> None:
+        """Go on after an earlier life of this world; what was not taken then is told again."""
+        memory = Memory.of(records)
+        self._phones |= memory.phones
+        self._messages |= memory.messages
+        untold: dict[str, list[_Step]] = {number: [] for number in memory.phones}
+        for message in memory.messages.values():
+            untold[message.number] += self._untold(message, memory)
+        for steps in untold.values():
+            if steps:
+                self._set_out(*steps)
+        self.changes.note()
+
+    def _untold(self, message: ChatMessage, memory: Memory) -> list[_Step]:
+        phone = self.phone(message.number)
+        if message.from_patient:
+            item = memory.items[message.id]
+            steps = [_Step(0.0, message, None, item, _contact(phone))]
+        elif message.error is not None:
+            steps = [self._failed(message, message.error)]
+        else:
+            steps = self._journey(phone, message)
+            if message.state is State.READ and not phone.reads_at_once:
+                steps.append(self._status(0.0, message, State.READ))
+        return [step for step in steps if not memory.was_told(message, step.state)]
+
+    def _write(self, record: Json, *, durable: bool = True) -> None:
+        if self._book is not None:
+            self._book.write(record, durable=durable)
+
     async def idle(self) -> None:
         """Wait until nothing is on its way any more."""
         while self._under_way:
@@ -124,7 +161,10 @@ class World:
 
     def set_account(self, number: str, has_account: bool) -> None:
         """Give a number an account on the messenger, or take it away."""
-        self.phone(number).has_account = has_account
+        phone = self.phone(number)
+        if phone.has_account is not has_account:
+            phone.has_account = has_account
+            self._write(of_phone(phone))
         self.changes.note()
 
     async def reply(
@@ -182,6 +222,7 @@ class World:
         item = {"id": message.id, "timestamp": _unix(message), **_from(phone), **body}
         if quote is not None:
             item["context"] = {"from": business.display_number, "id": quote}
+        self._write(of_message(message, item))
         self._keep(phone, message)
         self._set_out(_Step(0.0, message, None, item, _contact(phone)))
         return message.id
@@ -216,9 +257,12 @@ class World:
             raise MetaError(_WINDOW_CLOSED)
         message = self._message(sender, phone, order)
         if not phone.has_account:
-            self._set_out(self._failed(message, _UNREACHABLE))
+            message.error = _UNREACHABLE
         elif closed:
-            self._set_out(self._failed(message, _WINDOW_CLOSED))
+            message.error = _WINDOW_CLOSED
+        self._write(of_message(message))
+        if message.error is not None:
+            self._set_out(self._failed(message, message.error))
         else:
             self._keep(phone, message)
             self._set_out(*self._journey(phone, message))
@@ -267,7 +311,6 @@ class World:
         return steps
 
     def _failed(self, message: ChatMessage, code: int) -> _Step:
-        message.error = code
         title = TITLES[code]
         error = {"code": code, "title": title, "message": title}
         step = self._status(self._pace.sent_s, message, State.FAILED)
@@ -302,23 +345,24 @@ class World:
         for step in steps:
             await self._clock.sleep(step.pause_s)
             if step.state is not None:
-                step.message.move(step.state)
+                if step.message.move(step.state):
+                    self._write(of_state(step.message), durable=False)
                 step.item["timestamp"] = str(int(self._clock.now().timestamp()))
             self.changes.note()
             if self._chance.hits(self.faults.lose_webhooks):
                 continue
             body = self._webhook(step)
             for _ in range(1 + self._chance.hits(self.faults.repeat_webhooks)):
-                if not await self._post(body):
+                if not await self._tell(step, body):
                     self._under_way += 1
-                    tasks.create_task(self._post_again(body))
+                    tasks.create_task(self._tell_again(step, body))
         self._done()
 
-    async def _post_again(self, body: bytes) -> None:
+    async def _tell_again(self, step: _Step, body: bytes) -> None:
         pause, until = RETRY_FIRST_S, self._clock.now() + RETRY_FOR
         while self._clock.now() < until:
             await self._clock.sleep(pause)
-            if await self._post(body):
+            if await self._tell(step, body):
                 break
             pause = min(pause * 2, RETRY_MAX_S)
         self._done()
@@ -343,6 +387,12 @@ class World:
         document = {"object": "whatsapp_business_account", "entry": [entry]}
         # Escaped like Meta's own bodies, so that nobody gets away with signing a copy.
         return json.dumps(document).replace("/", "\\/").encode()
+
+    async def _tell(self, step: _Step, body: bytes) -> bool:
+        taken = await self._post(body)
+        if taken:
+            self._write(of_told(step.message, step.state), durable=False)
+        return taken
 
     async def _post(self, body: bytes) -> bool:
         callback = self.callback

@@ -8,17 +8,19 @@ own API, with a bearer key, until it is taken. The demo page shows the schedule 
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import web
 
 from adapters.changes import Changes
 from adapters.http import HttpClient, HttpRequest
-from adapters.json_values import Json, object_of, read_json
+from adapters.json_values import Json, object_of, objects, read_json
 from adapters.schedule.standard_webhooks import key_of, verify
 from gateway.clock import Clock
 from gateway.core.model import Status
@@ -59,11 +61,27 @@ class Taken:
     change: Json
 
 
+class Book(Protocol):
+    """Where records are written that outlive the process."""
+
+    def write(self, record: Json, *, durable: bool = True) -> None:
+        """Append a record."""
+        ...
+
+
 class ClinicWorld:
-    """The schedule. `run` must be running for the staff's changes to reach Callahead."""
+    """The schedule. `run` must be running for the staff's changes to reach Callahead.
+
+    With a `book` the schedule survives its process: `recall` brings back what stands in it.
+    """
 
     def __init__(
-        self, clock: Clock, client: HttpClient, secrets: Sequence[str], api: Api | None = None
+        self,
+        clock: Clock,
+        client: HttpClient,
+        secrets: Sequence[str],
+        api: Api | None = None,
+        book: Book | None = None,
     ) -> None:
         self.changes = Changes()
         self.faults = Faults()
@@ -73,9 +91,32 @@ class ClinicWorld:
         self._keys = [key_of(secret) for secret in secrets]
         self._clock = clock
         self._client = client
+        self._book = book
         self._appointments: dict[str, Json] = {}
         self._unsent: dict[str, None] = {}  # in the order in which they changed
         self._done_ids: set[str] = set()
+
+    def recall(self, records: Iterable[Json]) -> None:
+        """Go on after an earlier life; changes that Callahead had not taken are told again."""
+        for record in records:
+            appointment_id = str(record.get("id"))
+            match record.get("what"):
+                case "put":
+                    self._appointments[appointment_id] = object_of(record.get("appointment"))
+                    self._tell(appointment_id)
+                case "removed":
+                    self._appointments.pop(appointment_id, None)
+                    self._tell(appointment_id)
+                case "told":
+                    self._unsent.pop(appointment_id, None)
+                case "taken":
+                    self._done_ids.add(appointment_id)
+                    changed = objects(record.get("appointments"))
+                    self._appointments |= {str(item["id"]): item for item in changed}
+
+    def _write(self, record: Json) -> None:
+        if self._book is not None:
+            self._book.write(record)
 
     # What the staff sees and does
 
@@ -94,6 +135,7 @@ class ClinicWorld:
     def put(self, appointment: Json) -> None:
         """Write an appointment, new or changed."""
         appointment_id = str(appointment["id"])
+        self._write({"what": "put", "id": appointment_id, "appointment": appointment})
         self._appointments[appointment_id] = dict(appointment)
         self._tell(appointment_id)
 
@@ -109,6 +151,7 @@ class ClinicWorld:
     def remove(self, appointment_id: str) -> None:
         """Take an appointment out of the schedule."""
         self.appointment(appointment_id)
+        self._write({"what": "removed", "id": appointment_id})
         del self._appointments[appointment_id]
         self._tell(appointment_id)
 
@@ -149,6 +192,7 @@ class ClinicWorld:
         if status is None or status >= 500 or status == 429:
             return False
         if self._appointments.get(appointment_id) is snapshot:
+            self._write({"what": "told", "id": appointment_id})
             self._unsent.pop(appointment_id, None)
         gone_already = method == "DELETE" and status == 404
         if status >= 400 and not gone_already:
@@ -187,8 +231,11 @@ class ClinicWorld:
         if webhook_id in self._done_ids:
             return 200, None
         change = object_of(object_of(read_json(body)).get("data"))
+        before = dict(self._appointments)
         status, answer = self._apply(change)
         if status == 200:
+            changed = [a for key, a in self._appointments.items() if a is not before.get(key)]
+            self._write({"what": "taken", "id": webhook_id, "appointments": changed})
             self._done_ids.add(webhook_id)
         self.taken.append(Taken(now, status, change))
         self.changes.note()
@@ -208,16 +255,20 @@ class ClinicWorld:
             return 200, None
         if not same_visit or status != change.get("from"):
             return 409, current
-        current["status"] = change["to"]
+        # A new object: one that is just being told counts as changed and is told again.
+        self._appointments[str(current["id"])] = {**current, "status": change["to"]}
         return 200, None
 
     def _allow(self, number: str, allowed: bool) -> int:
         """Note for everyone with this number whether messages are welcome."""
-        for item in self._appointments.values():
+        for appointment_id, known in self._appointments.items():
+            item = copy.deepcopy(known)
             patient = object_of(item.get("patient"))
             for person in (patient, object_of(patient.get("guardian"))):
                 if _digits(number) in map(_digits, _phones(person)):
                     person["notifications_refused"] = not allowed
+            if item != known:
+                self._appointments[appointment_id] = item
         return 200
 
 

@@ -8,6 +8,7 @@ connection is opened again by the next call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -100,8 +101,7 @@ class _Wire(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  what create_connection makes
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         self._loop.call_later(_WATCH_EVERY_S, self._watch)
 
     def data_received(self, data: bytes) -> None:
@@ -237,7 +237,8 @@ class Connection:
         wire, self._wire = self._wire, None
         if wire is not None and not wire.lost:
             if not wire.idle():
-                await asyncio.wait([wire.send(_pack(("PING",)))])
+                with contextlib.suppress(StoreUnavailable):
+                    await wire.send(_pack(("PING",)))
             wire.abort()
             await wire.closed
 

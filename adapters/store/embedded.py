@@ -108,7 +108,7 @@ class EmbeddedServer:
         Raises `StoreUnusable` when it keeps dying or cannot read its data any more.
         """
         loop, deaths, born = asyncio.get_running_loop(), 0, 0.0
-        while not self._closing:
+        while self._wanted():
             await asyncio.sleep(_WATCH_S)
             if not self._died():
                 continue
@@ -116,13 +116,21 @@ class EmbeddedServer:
             _log.error("store_server_died", extra={"deaths": deaths})
             if deaths >= DEATHS_MAX:
                 raise StoreUnusable(await asyncio.to_thread(self._why))
-            await self.start()
+            try:
+                await self.start()
+            except StoreUnusable:
+                if self._wanted():
+                    raise
+                return
             born = loop.time()
             _log.warning("store_server_restarted", extra={"pid": self.pid})
 
+    def _wanted(self) -> bool:
+        return not self._closing
+
     def _died(self) -> bool:
         process = self._process
-        return not self._closing and process is not None and process.poll() is not None
+        return self._wanted() and process is not None and process.poll() is not None
 
     async def close(self) -> None:
         """End the server, wait for it, and unlock the folder."""

@@ -94,8 +94,8 @@ def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
         channels.append(built.messaging)
         if built.webhook is not None:
             hooks[f"/hooks/{built.hook}"] = built.webhook
-        for sender in settings.whatsapp["senders"]:
-            senders[(Channel.WHATSAPP, str(sender["phone_number_id"]))] = str(sender["clinic"])
+        for sender, clinic in built.senders.items():
+            senders[(built.messaging.channel, sender)] = clinic
     schedules: dict[str, Schedule] = {}
     for clinic, schedule in settings.schedules.items():
         options = {"url": schedule.webhook.url, "secrets": [schedule.webhook.secret]}

@@ -1,43 +1,32 @@
 """The number-reply parser: what a patient's written answer to "1, 2, 3 or 0" means (spec U-1..U-6).
 
-The whole message is read, never searched: it is cleaned, cut into words, every word is given a
-kind from the closed vocabularies of `reply_words`, and only a message whose pieces all belong to
-one action is that action. A wrong action is far worse than asking again.
+The whole message is read, never searched: `reply_text` cleans it and cuts it into words, every
+word is given a kind from the closed vocabularies of `reply_words`, and only a message whose
+pieces all belong to one action is that action. A wrong action is far worse than asking again.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from gateway.core.reply_words import (
+from gateway.core.reply_signs import (
     DEVICES,
-    FUZZY_LETTERS_MIN,
-    FUZZY_WORDS,
     NAME_ENDINGS,
     NAMES,
     NUMBER_OBJECTS,
     NUMBER_SIGNS,
     OPTION_STEMS,
     PATRONYMIC_ENDINGS,
-    PHRASES,
-    QUESTION_MARKS,
-    REAL_WORDS,
-    RIVALS,
     SIGNS,
-    SPELLINGS,
     TIME_WORDS,
-    TO_CYRILLIC,
-    TO_LATIN,
-    WORDS,
-    Kind,
 )
+from gateway.core.reply_text import Gap, Token, cut, fold
+from gateway.core.reply_words import PHRASES, WORDS, Kind
 
 TEXT_CHARS_MAX: Final = 4096  # a WhatsApp message holds no more; what is longer is never an action
-FUZZY_CHARS_MAX: Final = 24  # no word of the vocabulary is longer, so no misspelling of one is
 SIGNED_NAMES_MAX: Final = 4  # «с уважением, Иванова Анна Петровна»
 GREETED_NAMES_MAX: Final = 3
 DEVICE_WORDS_MAX: Final = 8  # «отправлено из мобильной Почты Mail.ru для Android»
@@ -65,22 +54,6 @@ class Reading:
     time: tuple[int, int] | None = None
 
 
-class Gap(IntEnum):
-    """What stands between a piece and the one before it."""
-
-    SPACE = 0
-    COMMA = 1
-    STOP = 2  # the end of a sentence or line, a dash, a bracket
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    gap: Gap
-    titled: bool = False  # written with a capital letter, like a name
-    newline: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class _Item:
     kind: Kind
@@ -90,234 +63,12 @@ class _Item:
 
 def read_reply(text: str) -> Reading:
     """Return what the written answer means (U-1 to U-6); total and linear for any string."""
-    message = _without_quotes(_fold(text[:TEXT_CHARS_MAX]))
-    items = _classify(list(_tokens(message)))
+    message = fold(text[:TEXT_CHARS_MAX])
+    items = _classify(list(cut(message)))
     reading = _decide(items, asks="?" in message)
     if len(text) > TEXT_CHARS_MAX and reading.meaning is not Meaning.UNKNOWN:
         return Reading(Meaning.AMBIGUOUS, reading.matched)
     return reading
-
-
-# --- Cleaning: one script of digits, no decoration, no quoted lines ---------------------------
-
-_NEWLINES: Final = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
-_APOSTROPHES: Final = frozenset("'’‘`´ʼ＇′")
-# Letters and symbols that are drawn as nothing; those of category Cf are dropped anyway.
-_INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u2640\u2642")
-_KEPT: Final = frozenset("№й" + "Й")  # NFKC would make "No" of the first, a «и» of the others
-_SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-
-
-def _fold(text: str) -> str:
-    """Return the text in plain letters and digits (U-2): no dress, no invisible characters."""
-    return "".join(map(_fold_char, unicodedata.normalize("NFC", text)))
-
-
-def _fold_char(char: str) -> str:
-    if char.isascii():
-        return _fold_space(char) if char < " " or char == "\x7f" else char
-    for chars, plain in ((_NEWLINES, "\n"), (QUESTION_MARKS, "?"), (_APOSTROPHES, "'")):
-        if char in chars:
-            return plain
-    if char in _KEPT or char in SIGNS:
-        return char
-    if char == "🔟":  # a sign to Unicode, no number
-        return "10"
-    if char in _INVISIBLE or ord(char) in _SKIN_TONES:
-        return ""
-    return _fold_dress(char)
-
-
-def _fold_space(char: str) -> str:
-    if char in _NEWLINES:
-        return "\n"
-    return " " if char == "\t" else ""
-
-
-def _fold_dress(char: str) -> str:
-    """Return the digit or the letters that a non-ASCII character is a dressed form of."""
-    category = unicodedata.category(char)
-    if category in ("Mn", "Me", "Cf", "Cc"):
-        return ""
-    if category.startswith("Z"):
-        return " "
-    number = unicodedata.numeric(char, None) if category.startswith("N") else None
-    if number is not None:
-        return str(int(number)) if number == int(number) else f" {number:.3f} "
-    plain = unicodedata.normalize("NFKC", char)
-    return "".join(map(_without_marks, plain))
-
-
-def _without_marks(char: str) -> str:
-    if char in _KEPT:
-        return char
-    base = unicodedata.normalize("NFD", char)
-    return "".join(c for c in base if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
-
-
-_ANGLED: Final = re.compile(r"<[^\S\n]?(\w{1,24})[^\S\n]?>")
-
-
-def _without_quotes(text: str) -> str:
-    """Return the text without the lines that quote the question, e.g. "> 1 - confirm" (U-1)."""
-    lines = _ANGLED.sub(r" \1 ", text).split("\n")
-    return "\n".join(line for line in lines if not line.lstrip().startswith(">"))
-
-
-# --- Words --------------------------------------------------------------------------------------
-
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<smile> (?<!\w)[:;=]-?[dpр](?!\w) | (?<!\w)[xх][dд]+(?!\w) )
-    | (?P<minus> (?<!\w)[-−–]\d+ )                     # "-1" is no 1, "- 1" and "вариант-1" are
-    | (?P<ordinal> [123]-?(?:й|ый|ой|ий|я|ая|ья|ю|ую|ью)(?![^\W_])
-                 | (?:1st|2nd|3rd)(?=[ ](?:option|one|choice|variant)\b) )
-    | (?P<number> \d+ (?: (?: [.,:;_'/\\⁄∶]+ | [^\S\n]*[-–—−+*/×xх=:<>][^\S\n]* ) \d+ )* )
-    | (?P<word> [^\W\d_]+ (?:'[^\W\d_]+)* )
-    | (?P<sign> \S )
-    """,
-    re.VERBOSE | re.MULTILINE | re.IGNORECASE,
-)
-_STOPS: Final = frozenset(".!;?()[]{}|•·")
-_COMMAS: Final = frozenset(",:/\\=")
-_SILENT: Final = frozenset("\"'*`^…")
-_SILENT_CATEGORIES: Final = ("Ps", "Pe", "Pi", "Pf", "Pc", "Pd")
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    """Cut the text into words, numbers and telling signs; punctuation becomes the gaps."""
-    gap, newline, end = Gap.STOP, True, 0
-    for match in _TOKEN.finditer(text):
-        if "\n" in text[end : match.start()]:
-            gap, newline = Gap.STOP, True
-        end = match.end()
-        punctuation = _punctuation(match, text)
-        if punctuation is not None:
-            gap = max(gap, punctuation)
-            continue
-        yield from _words(match, gap, newline=newline)
-        gap, newline = Gap.SPACE, False
-
-
-def _punctuation(match: re.Match[str], text: str) -> Gap | None:
-    """Return the gap that a silent sign makes, None for what is to be read."""
-    if match.lastgroup == "smile":
-        return Gap.SPACE
-    sign = match.group()
-    if match.lastgroup != "sign" or sign in SIGNS:
-        return None
-    if sign in _STOPS:
-        return Gap.STOP
-    if sign in _COMMAS:
-        return Gap.COMMA
-    category = unicodedata.category(sign)
-    if category == "Pd":
-        inside = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-        return Gap.SPACE if len(inside) == 2 and inside.isalpha() else Gap.STOP
-    return Gap.SPACE if sign in _SILENT or category in _SILENT_CATEGORIES else None
-
-
-def _words(match: re.Match[str], gap: Gap, *, newline: bool) -> Iterator[_Token]:
-    """Return the token; a word is read through its misspellings, and may be two run together."""
-    raw = match.group()
-    if match.lastgroup == "ordinal":
-        yield _Token(raw[0], gap, newline=newline)
-    elif match.lastgroup != "word":
-        yield _Token(re.sub(r"\s", "", raw), gap, newline=newline)
-    else:
-        titled = raw[0].isupper() and (len(raw) == 1 or raw[1:].islower())
-        first, *rest = _spell(raw)
-        yield _Token(first, gap, titled, newline)
-        for word in rest:
-            yield _Token(word, Gap.SPACE)
-
-
-# --- Spelling (U-3) -------------------------------------------------------------------------------
-
-
-def _collapse(word: str) -> str:
-    return re.sub(r"(.)\1+", r"\1", word)
-
-
-def _deletions(word: str) -> set[str]:
-    return {word[:i] + word[i + 1 :] for i in range(len(word))}
-
-
-def _index(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return the words by themselves and by each of their forms with a letter missing."""
-    index: dict[str, tuple[str, ...]] = {}
-    for word in sorted(words):
-        for key in {word} | _deletions(word):
-            index[key] = (*index.get(key, ()), word)
-    return index
-
-
-_SPELT: Final = WORDS | SPELLINGS.keys()
-_NEAR: Final = _index(_SPELT | RIVALS)
-# «Нне» is a stretched «не», not «нее»: words without double letters come last and win.
-_COLLAPSED: Final = {
-    _collapse(word): word for word in sorted(_SPELT, key=lambda w: (w == _collapse(w), w))
-}
-
-
-def _spell(raw: str) -> tuple[str, ...]:
-    """Return the words of the vocabulary that a written word stands for, else itself."""
-    lower = raw.casefold()
-    for word in (lower, *_unmixed(raw)):
-        known = _known(word)
-        if known is not None:
-            return SPELLINGS.get(known, (known,))
-    return (lower,)
-
-
-def _unmixed(raw: str) -> Iterator[str]:
-    """Return a word that mixes scripts by look-alike letters as the words of one script."""
-    if len(_scripts(raw)) > 1:
-        for table in (TO_CYRILLIC, TO_LATIN):
-            word = raw.translate(table)
-            if len(_scripts(word)) == 1:
-                yield word.casefold()
-
-
-def _scripts(word: str) -> set[str]:
-    return {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()}
-
-
-def _known(word: str) -> str | None:
-    if word in _SPELT:
-        return word
-    if word in REAL_WORDS or len(word) < 2:
-        return None
-    collapsed = _collapse(word)
-    if collapsed != word and len(collapsed) > 1 and collapsed in _COLLAPSED:
-        return _COLLAPSED[collapsed]
-    return _misspelt(re.sub(r"(.)\1\1+", r"\1", word))
-
-
-def _misspelt(word: str) -> str | None:
-    """Return the one long word that is one edit away, when no real word is as near."""
-    if not FUZZY_LETTERS_MIN - 1 <= len(word) <= FUZZY_CHARS_MAX:
-        return None
-    keys = {word} | _deletions(word)
-    near = {found for key in keys for found in _NEAR.get(key, ()) if _one_edit(word, found)}
-    if not near & FUZZY_WORDS or near & RIVALS:
-        return None
-    kinds = {PHRASES.get(SPELLINGS.get(found, (found,))) for found in near}
-    return min(near) if len(near) == 1 or (len(kinds) == 1 and None not in kinds) else None
-
-
-def _one_edit(left: str, right: str) -> bool:
-    """Return whether one insertion, deletion, substitution or transposition makes them equal."""
-    if len(left) > len(right):
-        left, right = right, left
-    start = 0
-    while start < len(left) and left[start] == right[start]:
-        start += 1
-    left, right = left[start:], right[start:]
-    if len(left) < len(right):
-        return left == right[1:]
-    swapped = left[1:2] + left[:1] == right[:2]
-    return left[1:] == right[1:] or (swapped and left[2:] == right[2:])
 
 
 # --- Pieces: the longest phrases, each of one kind --------------------------------------------
@@ -326,7 +77,7 @@ _PHRASE_WORDS_MAX: Final = max(map(len, PHRASES))
 _DIGITS: Final = {"0": Kind.ZERO, "1": Kind.ONE, "2": Kind.TWO, "3": Kind.THREE}
 
 
-def _classify(tokens: list[_Token]) -> list[_Item]:
+def _classify(tokens: list[Token]) -> list[_Item]:
     """Give every token a kind; nothing is left out but names, devices and the sign of a number."""
     items: list[_Item] = []
     at = 0
@@ -341,7 +92,7 @@ def _classify(tokens: list[_Token]) -> list[_Item]:
     return items
 
 
-def _is_number_sign(tokens: list[_Token], at: int) -> bool:
+def _is_number_sign(tokens: list[Token], at: int) -> bool:
     """Return whether the token is the «№» of «№ 1», the "N" of "N1" or the "#" of "1#"."""
     text, rest = tokens[at].text, tokens[at + 1 : at + 2]
     before = bool(rest) and rest[0].gap is Gap.SPACE and rest[0].text in _DIGITS
@@ -349,7 +100,7 @@ def _is_number_sign(tokens: list[_Token], at: int) -> bool:
     return ((text in NUMBER_SIGNS or text == "n") and before) or (text == "#" and after)
 
 
-def _piece(tokens: list[_Token], at: int) -> tuple[_Item, int]:
+def _piece(tokens: list[Token], at: int) -> tuple[_Item, int]:
     """Return the longest phrase at this place, or the single token, and its length.
 
     A comma ends a phrase, except a doubtful one: «ага, конечно».
@@ -376,7 +127,7 @@ def _single(text: str) -> Kind:
     return Kind.DOUBT if text.startswith(OPTION_STEMS) else Kind.UNKNOWN
 
 
-def _tail(kind: Kind, tokens: list[_Token]) -> int:
+def _tail(kind: Kind, tokens: list[Token]) -> int:
     """Return how many of the tokens are the names or the device that belong to the courtesy."""
     most, belongs = _TAILS[kind]
     size = 0
@@ -385,12 +136,12 @@ def _tail(kind: Kind, tokens: list[_Token]) -> int:
     return 0 if kind is Kind.FAREWELL and size < len(tokens) else size
 
 
-def _is_greeted(token: _Token) -> bool:
+def _is_greeted(token: Token) -> bool:
     text = token.text
     return not token.newline and (text in NAMES or text.endswith(PATRONYMIC_ENDINGS))
 
 
-def _is_signed(token: _Token) -> bool:
+def _is_signed(token: Token) -> bool:
     if len(token.text) == 1 and token.titled:
         return True
     if token.text in WORDS:
@@ -402,7 +153,7 @@ def _is_signed(token: _Token) -> bool:
     return token.text in NAMES or (token.titled and shaped)
 
 
-def _is_device(token: _Token) -> bool:
+def _is_device(token: Token) -> bool:
     text = token.text
     return not token.newline and (text in DEVICES or text[-1].isdigit() or len(text) == 1)
 

@@ -68,7 +68,8 @@ def route(
     quote = _quoted(written.quoted, cases) if written.quoted else None
     if quote is not None:
         case, booking = quote
-        settled = contact.pending if _adds_only_the_visit(reading) else None
+        only_visit = written.text is not None and _adds_only_the_visit(reading)
+        settled = contact.pending if only_visit else None
         return _routed(written, raw, reading, case, booking, quoted=True, settled=settled)
     return _unquoted(written, raw, reading, contact, cases, zones, now)
 

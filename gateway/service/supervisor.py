@@ -34,10 +34,18 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cancel the services that still run and wait for every task."""
+        """Cancel the services that still run and wait for every task.
+
+        What ended the context is raised as itself, not as a group of one.
+        """
         for task in self._services:
             task.cancel()
-        await self._group.__aexit__(kind, error, trace)
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
 
     def serve(self, coroutine: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Start a long-running service; it is cancelled at the end."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Literal
 
 from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.core.answers import outcome_of
-from gateway.core.case import Case
+from gateway.core.case import Case, StatusPush
 from gateway.core.decide import Settings
 from gateway.core.events import PatientChose
 from gateway.core.explain import LANGUAGES
@@ -39,6 +38,9 @@ ANOTHER_BOOKING = -1
 """Booking of an answer to a start that is not the visit's: it never applies (rule C-17)."""
 
 APPLIED = "applied"
+
+ID_PREFIX = "app:"
+"""The app's ids are its own: they must not meet those of the patient page."""
 
 
 class AnswerModel(StrictModel):
@@ -69,13 +71,12 @@ class Answers:
             raise NotFound
         booking = case.booking if given.start == case.snapshot.start else ANOTHER_BOOKING
         answer = Answer(given.answer)
-        event = PatientChose(f"app:{given.id}", Source.APP, answer, booking)
+        event = PatientChose(f"{ID_PREFIX}{given.id}", Source.APP, answer, booking)
         decided = await self._service.engine.apply(Ref(Kind.CASE, clinic, appointment), event)
         if decided.case is None:
             raise NotFound
-        why = outcome_of(decided.case, event.id) or APPLIED
         settings = await self._service.clinics.settings(clinic, decided.case.branch)
-        return json_response(result_of(given, why, decided.case, settings, language))
+        return json_response({"id": given.id, **result_of(event, decided.case, settings, language)})
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the address."""
@@ -105,28 +106,52 @@ class Answers:
 
 
 def result_of(
-    given: AnswerModel, why: str, case: Case, settings: Settings, language: str
+    event: PatientChose, case: Case, settings: Settings, language: str
 ) -> dict[str, object]:
     """Return what the app is told: an applied answer keeps its own result forever."""
-    answer = Answer(given.answer)
-    if why == APPLIED:
-        status = STATUS_OF_ANSWER[answer]
-        text = _text(f"acknowledgement.{answer}", case, settings, language, start=given.start)
-        return {"id": given.id, "applied": True, "status": status, "text": text}
+    why = outcome_of(case, event.id)
+    if why is None or why == APPLIED:
+        push = push_of(case, event.id)
+        answer = push.answer if push is not None else event.answer
+        text = _text(f"acknowledgement.{answer}", case, settings, language, push)
+        return {"applied": True, "status": STATUS_OF_ANSWER[answer], "text": text}
     about = f"state.{case.status}" if why == "status" else f"state.{why}"
     text = _text(about, case, settings, language)
-    return {"id": given.id, "applied": False, "why": why, "status": case.status, "text": text}
+    return {"applied": False, "why": why, "status": case.status, "text": text}
+
+
+def push_of(case: Case, event_id: str) -> StatusPush | None:
+    """Return the status change that an applied answer became.
+
+    Answers of the app that applied and their changes stand in the same order; both lists forget
+    their oldest entries, so they are matched from the end.
+    """
+    names = [seen.partition("\x1f") for seen in case.seen if seen.startswith(ID_PREFIX)]
+    applied = [name for name, _, outcome in names if outcome == APPLIED]
+    pushes = [push for push in case.pushes if push.source is Source.APP]
+    from_end = len(applied) - applied.index(event_id) if event_id in applied else 0
+    return pushes[-from_end] if 0 < from_end <= len(pushes) else None
 
 
 def _text(
-    about: str, case: Case, settings: Settings, language: str, *, start: datetime | None = None
+    about: str,
+    case: Case,
+    settings: Settings,
+    language: str,
+    push: StatusPush | None = None,
 ) -> str:
     """Return the words of a chat about the visit, in the wanted or the patient's language."""
-    texts, branch = settings.texts, settings.branch
+    texts, snapshot, booking = settings.texts, case.snapshot, case.booking
     if language in texts.by_language:
         texts = Texts({language: texts.by_language[language]})
-    snapshot = replace(case.snapshot, start=start) if start else case.snapshot
+    if push is not None:
+        snapshot, booking = replace(snapshot, start=push.start), push.booking
     content = compose(
-        texts, about, Channel.WHATSAPP, branch=branch, snapshot=snapshot, booking=case.booking
+        texts,
+        about,
+        Channel.WHATSAPP,
+        branch=settings.branch,
+        snapshot=snapshot,
+        booking=booking,
     )
     return content.text

@@ -17,7 +17,7 @@ from gateway.web.problems import Refused, invalid, malformed
 BODY_S = 30.0
 """How long a body may take to arrive; a client that is slower holds a connection for nothing."""
 
-BROKEN = (ClientError, HttpProcessingError, ConnectionError)
+BROKEN = (ClientError, HttpProcessingError, ConnectionError, web.RequestPayloadError)
 """What reading a body raises when the client is gone or its encoding is not what it says."""
 
 _Read = TypeVar("_Read")

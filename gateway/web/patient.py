@@ -164,7 +164,10 @@ def _facts(visit: Visit) -> str:
     rows = [
         (visit.words.when, f"{facts['day']}, {facts['time']}"),
         (visit.words.where, branch.name_in_messages),
-        (visit.words.who, ", ".join(p for p in (snapshot.doctor.name, snapshot.doctor.specialty) if p)),
+        (
+            visit.words.who,
+            ", ".join(p for p in (snapshot.doctor.name, snapshot.doctor.specialty) if p),
+        ),
     ]
     shown = "".join(
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>"

@@ -32,6 +32,9 @@ log = logging.getLogger("callahead.web")
 
 HEALTH: web.AppKey[Health] = web.AppKey("health", Health)
 
+ANY_ID = "{id:[^/]+}"
+"""Appointment ids are the clinic's own and may hold braces, which aiohttp's own pattern refuses."""
+
 STOP_S = 30.0
 """How long a stop waits for requests that are being answered; as long as a drain of effects."""
 
@@ -92,7 +95,8 @@ def build_app(
         handler = endpoint.handler
         if endpoint.tag != "providers":
             handler = _guarded(endpoint, keys, metrics)
-        app.router.add_route(endpoint.method, endpoint.path, handler)
+        path = endpoint.path.replace("{id}", ANY_ID)
+        app.router.add_route(endpoint.method, path, handler)
     for add in extra:
         add(app)
     app.router.add_route("*", "/{anything:.*}", _unknown)

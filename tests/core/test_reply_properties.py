@@ -5,11 +5,12 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.reply import Meaning, read_reply
-from gateway.core.reply_words import PHRASES, REAL_WORDS, SPELLINGS, WORDS
+from gateway.core.reply_spellings import REAL_WORDS, SPELLINGS
+from gateway.core.reply_words import PHRASES, WORDS
 
 ACTIONS = {Meaning.CONFIRM, Meaning.RESCHEDULE, Meaning.CANCEL}
 ACTING = ACTIONS | {Meaning.OPT_OUT}
@@ -126,6 +127,7 @@ def test_stretched_letters_never_turn_one_action_into_another(
 def test_two_options_never_act(
     left: tuple[str, Meaning], right: tuple[str, Meaning], between: str
 ) -> None:
+    assume((right[0], between) != ("в другой день", " "))  # «приду в другой день» is one answer
     got = meaning(left[0] + between + right[0])
     allowed = {left[1], Meaning.AMBIGUOUS} if left[1] is right[1] else {Meaning.AMBIGUOUS}
     assert got in allowed

@@ -13,41 +13,48 @@
 --   refunds  room, branch, token
 -- Returns 1 done, 0 conflict, 2 duplicate.
 
-local function reader(argv)
-  local at = 0
-  local function take()
-    at = at + 1
-    return argv[at]
+local WRITE = {'member', 'version', 'document', 'due', 'branch', 'id', 'start', 'extra', 'forever',
+  'calling'}
+local WANT, CHECK, WAKE = {'room', 'rank'}, {'member', 'version'}, {'member', 'at'}
+local CHARGE, WORK = {'branch', 'day', 'at', 'charge'}, {'branch', 'day', 'field'}
+local REFUND = {'room', 'branch', 'token'}
+
+local function row(argv, at, names)
+  local found = {}
+  for n = 1, #names do found[names[n]] = argv[at + n] end
+  return found, at + #names
+end
+
+-- The counted rows that begin at `at`, and where the next ones begin.
+local function rows(argv, at, names)
+  local found, last = {}, at
+  for i = 1, tonumber(argv[at]) do
+    found[i], last = row(argv, last, names)
   end
-  local function list(read)
-    local items = {}
-    for i = 1, tonumber(take()) do
-      items[i] = read()
-    end
-    return items
-  end
-  return take, list
+  return found, last + 1
+end
+
+local function read_write(argv, at)
+  local w
+  w, at = row(argv, at, WRITE)
+  w.wants, at = rows(argv, at + 1, WANT)
+  w.journal = {}
+  for i = 1, tonumber(argv[at]) do w.journal[i] = argv[at + i] end
+  return w, at + #w.journal
 end
 
 local function read_commit(argv)
-  local take, list = reader(argv)
-  local c = {clinic = take(), seen = take(), seen_ttl = take(), retention = tonumber(take())}
-  c.writes = list(function()
-    return {
-      member = take(), version = take(), document = take(), due = take(), branch = take(),
-      id = take(), start = take(), extra = take(), forever = take() == '1',
-      calling = take() == '1',
-      wants = list(function() return {room = take(), rank = take()} end),
-      journal = list(take),
-    }
-  end)
-  c.checks = list(function() return {member = take(), version = take()} end)
-  c.wakes = list(function() return {member = take(), at = take()} end)
-  c.charges = list(function()
-    return {branch = take(), day = take(), at = take(), charge = take()}
-  end)
-  c.work = list(function() return {branch = take(), day = take(), field = take()} end)
-  c.refunds = list(function() return {room = take(), branch = take(), token = take()} end)
+  local c = {clinic = argv[1], seen = argv[2], seen_ttl = argv[3],
+    retention = tonumber(argv[4]), writes = {}}
+  local at = 5
+  for i = 1, tonumber(argv[at]) do
+    c.writes[i], at = read_write(argv, at)
+  end
+  c.checks, at = rows(argv, at + 1, CHECK)
+  c.wakes, at = rows(argv, at, WAKE)
+  c.charges, at = rows(argv, at, CHARGE)
+  c.work, at = rows(argv, at, WORK)
+  c.refunds = rows(argv, at, REFUND)
   return c
 end
 
@@ -65,30 +72,34 @@ local function holds(p, c)
   return true
 end
 
+-- When a case ends: so long after its visit, or after now if that is later.
+local function ends(c, w)
+  return math.max(server_seconds(), math.floor(tonumber(w.start) / 1000000)) + c.retention
+end
+
 -- The branch's indexes: all visits, and those with a due time.
-local function index(p, c, w, now)
-  local visits = of_branch(p, 'visits', c.clinic, w.branch)
+local function index(p, c, w)
   local open = of_branch(p, 'open', c.clinic, w.branch)
-  local ends = math.max(now, math.floor(tonumber(w.start) / 1000000)) + c.retention
   local moved = w.old_branch and w.old_branch ~= w.branch
   if moved then
     redis.call('ZREM', of_branch(p, 'visits', c.clinic, w.old_branch), w.id)
     redis.call('ZREM', of_branch(p, 'open', c.clinic, w.old_branch), w.id)
   end
   if w.new or moved or w.old_start ~= w.start then
-    redis.call('EXPIREAT', w.key, ends)
-    redis.call('EXPIREAT', p .. 'log:' .. w.member, ends)
+    local visits, at = of_branch(p, 'visits', c.clinic, w.branch), ends(c, w)
+    redis.call('EXPIREAT', w.key, at)
+    redis.call('EXPIREAT', p .. 'log:' .. w.member, at)
     redis.call('ZADD', visits, w.start, w.id)
-    extend(visits, ends)
-    redis.call('ZREMRANGEBYSCORE', visits, '-inf', num((now - c.retention) * 1000000))
+    extend(visits, at)
+    local past = (server_seconds() - c.retention) * 1000000
+    redis.call('ZREMRANGEBYSCORE', visits, '-inf', num(past))
     redis.call('SADD', p .. 'branches', c.clinic .. ':' .. w.branch)
   end
   if w.due == '' then
     redis.call('ZREM', open, w.id)
   elseif redis.call('ZADD', open, w.start, w.id) == 1 then
-    extend(open, ends)
+    extend(open, ends(c, w))
   end
-  return ends
 end
 
 local function wait(p, c, w)
@@ -111,19 +122,19 @@ local function wait(p, c, w)
   end
 end
 
-local function write(p, c, w, now)
+local function write(p, c, w)
   local log = p .. 'log:' .. w.member
   local version = num(tonumber(w.version) + 1)
   local first = #w.journal > 0 and redis.call('RPUSH', log, unpack(w.journal)) == #w.journal
   if w.start ~= '' then
     redis.call('HSET', w.key, 'v', version, 'd', w.document, 'b', w.branch, 's', w.start,
       'n', w.extra)
-    local ends = index(p, c, w, now)
-    if first then redis.call('EXPIREAT', log, ends) end
+    index(p, c, w)
+    if first then redis.call('EXPIREAT', log, ends(c, w)) end
   else
     redis.call('HSET', w.key, 'v', version, 'd', w.document, 'b', w.branch, 'a', w.extra)
     for _, key in ipairs({w.key, log}) do
-      if w.forever then
+      if w.forever == '1' then
         redis.call('PERSIST', key)
       else
         redis.call('EXPIRE', key, c.retention)
@@ -136,7 +147,7 @@ local function write(p, c, w, now)
     redis.call('ZADD', p .. 'due', w.due, w.member)
   end
   if #w.wants > 0 or w.old_rooms then wait(p, c, w) end
-  if w.line and not w.calling then
+  if w.line and w.calling ~= '1' then
     redis.call('HDEL', w.key, 'l')
     give_back(p, 'call:' .. c.clinic .. ':' .. w.line, w.member)
   end
@@ -170,8 +181,7 @@ local function commit(keys, argv)
   if c.seen ~= '' and redis.call('EXISTS', seen) == 1 then return 2 end
   if not holds(p, c) then return 0 end
   if c.seen ~= '' then redis.call('SET', seen, '1', 'EX', c.seen_ttl) end
-  local now = server_seconds()
-  for _, w in ipairs(c.writes) do write(p, c, w, now) end
+  for _, w in ipairs(c.writes) do write(p, c, w) end
   for _, item in ipairs(c.wakes) do wake(p, item.member, item.at) end
   for _, item in ipairs(c.charges) do charge(p, c, item) end
   for _, item in ipairs(c.work) do

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -196,7 +197,7 @@ class Agreement(RuleBasedStateMachine):
     def wake_branch(self, branch: str) -> None:
         self.both(lambda store: store.wake_branch(CLINIC, branch, self.now))
         for id_ in CASES:
-            found, _ = self.both(lambda store, id_=id_: store.load_case(CLINIC, id_))
+            found, _ = self.both(partial(_load, id_))
             if found is not None:
                 self.versions[id_] = found.version
 
@@ -219,6 +220,10 @@ class Agreement(RuleBasedStateMachine):
         self.both(lambda store: store.timeline(Ref(Kind.CASE, CLINIC, "a1")))
 
 
+async def _load(id_: str, store: Store) -> object:
+    return await store.load_case(CLINIC, id_)
+
+
 @pytest.fixture
 def machine(server: EmbeddedServer) -> Iterator[type[Agreement]]:
     Agreement.url = server.url
@@ -227,7 +232,7 @@ def machine(server: EmbeddedServer) -> Iterator[type[Agreement]]:
 
 
 def test_memory_and_redis_agree(machine: type[Agreement]) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=40,
