@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.core.events import AppointmentRemoved, PatientChose
@@ -30,6 +31,11 @@ EVENTS_FIRST_S = 0.0002
 """Events of the scenario come just before what is due at the same moment: the clock shows
 milliseconds, so both have the same time."""
 
+_OUTSIDE = (ScheduleDownEvent, ChannelDownEvent, DownEvent)
+"""Events that happen to the world whether or not the gateway runs."""
+
+_SNAPSHOTS = (AppointmentEvent, RemoveEvent)
+
 
 class Player:
     """Plays a scenario's events against the running service."""
@@ -44,31 +50,29 @@ class Player:
         self._zero = asyncio.get_running_loop().time()
         self._held: list[ScenarioEvent] = []
         self._unseen: list[AppointmentEvent | RemoveEvent] = []
-        self._timers: list[tuple[datetime, int, ScenarioEvent]] = []
         self._events = 0
+        self._started = False
 
     async def play(self) -> None:
         """Play everything up to the scenario's end."""
         await self._link_accounts()
-        for event in self._scenario.events:
-            if event.at > self._scenario.until:
+        start, until = self._scenario.start, self._scenario.until
+        found = [event for event in self._scenario.events if event.at < start]
+        await self._find(found)
+        for event in self._scenario.events[len(found) :]:
+            if event.at > until:
                 break
-            await self._reach(event.at)
-            if self._world.gateway_down and not isinstance(
-                event, ScheduleDownEvent | ChannelDownEvent | DownEvent
-            ):
+            if event.at > start:
+                self._start_workers()
+            await self._sleep_until(event.at, EVENTS_FIRST_S)
+            if self._world.gateway_down and not isinstance(event, _OUTSIDE):
                 self._note_in_schedule(event)
                 self._held.append(event)
             else:
                 await self._happen(event)
-            if event.at <= self._scenario.start:
-                continue
-            self._start_workers()
         self._start_workers()
-        await self._sleep_until(self._scenario.until, -EVENTS_FIRST_S)
+        await self._sleep_until(until, -EVENTS_FIRST_S)
         self._service.workers.stop()
-
-    _started = False
 
     def _start_workers(self) -> None:
         """The gateway starts once it has found the schedule as it stands."""
@@ -76,10 +80,17 @@ class Player:
             self._started = True
             self._supervisor.serve(self._service.workers.run())
 
-    async def _reach(self, at: datetime) -> None:
-        if at > self._scenario.start:
-            self._start_workers()
-        await self._sleep_until(at, EVENTS_FIRST_S)
+    async def _find(self, events: Sequence[ScenarioEvent]) -> None:
+        """Hear of the schedule as it stands now: the newest snapshot of each visit, once."""
+        newest: dict[str, AppointmentEvent | RemoveEvent] = {}
+        for event in events:
+            self._note_in_schedule(event)
+            if isinstance(event, AppointmentEvent):
+                newest[event.appointment.id] = event
+            elif isinstance(event, RemoveEvent):
+                newest[event.appointment] = event
+        for change in newest.values():
+            await self._hear_of(change)
 
     async def _sleep_until(self, at: datetime, earlier_s: float) -> None:
         seconds = (at - self._scenario.start).total_seconds() - earlier_s
@@ -150,29 +161,31 @@ class Player:
         await self._service.engine.apply(ref, chosen)
 
     async def _outage(self, event: DownEvent | ScheduleDownEvent | ChannelDownEvent) -> None:
-        world = self._world
-        if isinstance(event, ChannelDownEvent):
-            world.down.add(event.channel)
-            await self._sleep_until(event.until, EVENTS_FIRST_S)
-            world.down.discard(event.channel)
-        elif isinstance(event, ScheduleDownEvent):
-            world.schedule_down = True
-            await self._sleep_until(event.until, EVENTS_FIRST_S)
-            world.schedule_down = False
-            unseen, self._unseen = self._unseen, []
-            for change in unseen:
-                await self._hear_of(change)
-        else:
-            await self._gateway_outage(event)
-
-    async def _gateway_outage(self, event: DownEvent) -> None:
-        """A clean stop: what was started is finished, nothing new begins (rule G-6)."""
-        self._world.gateway_down = True
-        self._service.workers.stop()
+        """Something is down until its end, or until the end of a longer outage of the same."""
+        what = event.channel if isinstance(event, ChannelDownEvent) else type(event)
+        down = self._world.down_until
+        was_down = what in down
+        down[what] = max(event.until, down.get(what, event.until))
+        if isinstance(event, DownEvent) and not was_down:
+            # A clean stop: what was started is finished, nothing new begins (rule G-6).
+            self._service.workers.stop()
         await self._sleep_until(event.until, EVENTS_FIRST_S)
-        self._world.gateway_down = False
+        if down.get(what) != event.until:
+            return
+        del down[what]
+        if isinstance(event, ScheduleDownEvent):
+            unseen, self._unseen = self._unseen, []
+            await self._find(unseen)
+        elif isinstance(event, DownEvent):
+            await self._back()
+
+    async def _back(self) -> None:
+        """The gateway starts again: the newest schedule first, then what came in meanwhile."""
         held, self._held = self._held, []
+        if not self._world.schedule_down:
+            await self._find(held)
         for missed in held:
-            await self._happen(missed)
+            if self._world.schedule_down or not isinstance(missed, _SNAPSHOTS):
+                await self._happen(missed)
         await self._world.deliver_held()
         self._supervisor.serve(self._service.workers.run())

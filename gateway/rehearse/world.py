@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from gateway.core.events import Failure, MessageReceipt, Receipt
@@ -22,7 +23,13 @@ from gateway.ports.schedule import (
     StatusChange,
     Unavailable,
 )
-from gateway.ports.schema_scenario import CallScript, PatientScript, Scenario
+from gateway.ports.schema_scenario import (
+    CallScript,
+    DownEvent,
+    PatientScript,
+    Scenario,
+    ScheduleDownEvent,
+)
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, NotAnswered, NotPlaced
 from gateway.service.assembly import Service
@@ -51,14 +58,22 @@ class World:
         self.clinic = scenario.clinic.id
         self.patients = scenario.patients
         self.schedule: dict[str, Appointment] = {}
-        self.down: set[Channel] = set()
-        self.schedule_down = False
-        self.gateway_down = False
+        self.down_until: dict[object, datetime] = {}  # by channel, or by kind of event
         self.service: Service | None = None
         self.spawn: Spawn | None = None
         self._held: list[MessageReceipt] = []
         self._held_refs: list[Ref] = []
         self._sent = 0
+
+    @property
+    def schedule_down(self) -> bool:
+        """Tell whether the schedule does not answer."""
+        return ScheduleDownEvent in self.down_until
+
+    @property
+    def gateway_down(self) -> bool:
+        """Tell whether the gateway is stopped."""
+        return DownEvent in self.down_until
 
     def person(self, number: str) -> PatientScript:
         """Return how the person behind a number behaves."""
@@ -108,7 +123,7 @@ class ScriptedChannel:
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Accept, refuse or fail as the scenario says."""
-        if self._channel in self._world.down:
+        if self._channel in self._world.down_until:
             raise SendError(Failure.TEMPORARY, "channel_down")
         person = self._world.person(message.to)
         if not has_account(person, self._channel):
@@ -128,6 +143,7 @@ class ScriptedChannel:
 
 
 def has_account(person: PatientScript, channel: Channel) -> bool:
+    """Tell whether the person can be reached on a chat channel at all."""
     if channel is Channel.WHATSAPP:
         return person.whatsapp
     if channel is Channel.MAX:
@@ -162,7 +178,7 @@ class ScriptedTrunk:
 
     async def dial(self, order: CallOrder) -> ScriptedLine:
         """Ring for as long as the scenario's page says."""
-        if Channel.CALL in self._world.down:
+        if Channel.CALL in self._world.down_until:
             raise NotPlaced("trunk_down")
         script = self._world.person(order.to).call
         if script.result == "answered":

@@ -83,6 +83,11 @@ class Bell:
         for event in self._waiting.get(clinic, ()):
             event.set()
 
+    def ring_all(self) -> None:
+        """Wake everybody: the server stops."""
+        for clinic in self._waiting:
+            self.ring(clinic)
+
     def enter(self, clinic: str) -> asyncio.Event:
         """Begin to wait; what is rung from here on is not missed."""
         event = asyncio.Event()

@@ -30,8 +30,6 @@ from gateway.web.problems import Handler, Refused, answered, problem_response
 
 log = logging.getLogger("callahead.web")
 
-HEALTH: web.AppKey[Health] = web.AppKey("health", Health)
-
 ANY_ID = "{id:[^/]+}"
 """Appointment ids are the clinic's own and may hold braces, which aiohttp's own pattern refuses."""
 
@@ -69,13 +67,12 @@ def build_app(
     a provider signs it. `bell` wakes long polls when this process publishes a change, `pings`
     are further dependencies for /health/ready. `extra` adds what is not the API: pages, consoles.
     """
-    metrics = metrics or Metrics()
+    metrics, bell = metrics or Metrics(), bell or Bell()
     app = web.Application()
     health = Health(service, pings or {}, metrics)
-    app[HEALTH] = health
     changes = Changes(
         service,
-        bell or Bell(),
+        bell,
         health.draining,
         poll_s=feed_poll_s,
         bytes_max=limits.appointment,
@@ -101,7 +98,13 @@ def build_app(
         add(app)
     app.router.add_route("*", "/{anything:.*}", _unknown)
     app.on_response_prepare.append(_hide_server)
-    app.on_shutdown.append(_drain)
+
+    async def drain(_app: web.Application) -> None:
+        """End the long polls; called when no new connection is taken any more."""
+        health.draining.set()
+        bell.ring_all()
+
+    app.on_shutdown.append(drain)
     return app
 
 
@@ -144,11 +147,6 @@ async def _hide_server(_request: web.Request, response: web.StreamResponse) -> N
     response.headers.pop(hdrs.SERVER, None)
 
 
-async def _drain(app: web.Application) -> None:
-    """End the long polls; called when no new connection is taken any more."""
-    app[HEALTH].draining.set()
-
-
 async def serve(
     app: web.Application,
     host: str,
@@ -170,6 +168,5 @@ async def serve(
         log.info("listening", extra={"host": host, "port": bound})
         listening(int(bound))
         await stop.wait()
-        app[HEALTH].draining.set()
     finally:
         await runner.cleanup()

@@ -8,122 +8,46 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import TypeAlias
+from datetime import timedelta
 
 import pytest
 
-from gateway.core.case import Case, Contact, Entry, EntryKind
-from gateway.core.model import Appointment, Person
 from gateway.ports.store import (
-    Charge,
     Claim,
     Claimed,
-    ClinicRecord,
     Commit,
-    Grant,
     Kind,
     Outcome,
-    Rates,
     Ref,
     Room,
     Store,
-    Want,
     Work,
     Write,
-    WriteOff,
 )
-
-Stores: TypeAlias = tuple[Store, Store]
-
-CLINIC = "north"
-BRANCH = "main"
-NUMBER = "+15550100"
-NOW = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
-LEASE = timedelta(minutes=2)
-MINUTE = timedelta(minutes=1)
-SECOND = timedelta(seconds=1)
-DAY = date(2030, 3, 4)
-MIDNIGHT = datetime(2030, 3, 5, tzinfo=UTC)
-
-
-def case(id_: str = "a1", *, branch: str = BRANCH, clinic: str = CLINIC, **fields: object) -> Case:
-    start = fields.pop("start", NOW + timedelta(days=1))
-    assert isinstance(start, datetime)
-    snapshot = Appointment(id_, branch, start, NOW - timedelta(days=9), Person("p1", "Анна"))
-    made = Case(clinic, id_, branch, snapshot, NOW, NUMBER)
-    return replace(made, **fields)  # type: ignore[arg-type]  # a test names real fields
-
-
-def contact(number: str = NUMBER, **fields: object) -> Contact:
-    made = Contact(CLINIC, number, BRANCH)
-    return replace(made, **fields)  # type: ignore[arg-type]  # a test names real fields
-
-
-def entry(text: str) -> Entry:
-    return Entry(NOW, EntryKind.ANSWER, booking=1, data={"raw": text, "known": True})
-
-
-def ref(id_: str = "a1") -> Ref:
-    return Ref(Kind.CASE, CLINIC, id_)
-
-
-def charge(
-    attempt: str = "m1", day: date = DAY, amount: str = "2.50", at: datetime = MIDNIGHT
-) -> Charge:
-    return Charge(
-        BRANCH, day, NOW, "a1", "details", "sms", Decimal(amount), attempt, write_off_at=at
-    )
-
-
-def write_off(charges: int, day: date = DAY, amount: str = "2.50") -> WriteOff:
-    return WriteOff(BRANCH, day, Decimal(amount), charges, MIDNIGHT)
-
-
-def one(
-    document: Case | Contact,
-    expected: int = 0,
-    due: datetime | None = None,
-    *wants: Want,
-    calling: bool = False,
-) -> Commit:
-    """A commit of one document."""
-    return Commit(CLINIC, (Write(document, expected, due, wants, calling),))
-
-
-def message(rank: float = 100.0) -> Want:
-    return Want(Room.MESSAGE, rank)
-
-
-def call(rank: float = 100.0) -> Want:
-    return Want(Room.CALL, rank)
-
-
-async def put(store: Store, commit: Commit) -> None:
-    assert await store.commit(commit) is Outcome.DONE
-
-
-async def claim(store: Store, now: datetime = NOW, limit: int = 100) -> Claim:
-    return await store.claim(store.partition_of(CLINIC), now, limit, LEASE)
-
-
-async def claimed(store: Store, now: datetime = NOW, limit: int = 100) -> list[str]:
-    return [item.ref.key for item in (await claim(store, now, limit)).items]
-
-
-async def granted(store: Store, now: datetime, limit: int = 100) -> list[Claimed]:
-    """Claim until nothing is due, and return what was granted."""
-    while True:
-        items = (await claim(store, now, limit)).items
-        if not items or items[0].room is not None:
-            return list(items)
-
-
-async def rates(store: Store, per_minute: int, lines: int, version: int = 0) -> None:
-    record = ClinicRecord(CLINIC, version, {}, {})
-    saved = await store.save_clinic(record, {BRANCH: Rates(per_minute, lines)})
-    assert saved is Outcome.DONE
+from tests.adapters.store.conformance_records import Money, Records
+from tests.adapters.store.samples import (
+    BRANCH,
+    CLINIC,
+    DAY,
+    LEASE,
+    MINUTE,
+    NOW,
+    NUMBER,
+    SECOND,
+    Stores,
+    call,
+    case,
+    charge,
+    claim,
+    claimed,
+    contact,
+    entry,
+    message,
+    one,
+    put,
+    rates,
+    ref,
+)
 
 
 class _Documents:
@@ -564,193 +488,7 @@ class _Rooms:
         assert await claimed(store, NOW + SECOND, limit=2) == ["waiting", "due2"]
 
 
-class _Money:
-    """Ledger, write-offs, counters."""
-
-    async def test_charges_stand_in_their_day_in_order(self, stores: Stores) -> None:
-        store, _ = stores
-        charges = (charge("m1"), charge("m2", amount="-2.50"), charge("m3", day=date(2030, 3, 3)))
-        await put(store, replace(one(case()), charges=charges))
-        found = await store.ledger(CLINIC, BRANCH, DAY)
-        assert found.charges == charges[:2]
-        assert not found.written_off
-        assert await store.open_days(CLINIC, BRANCH) == (date(2030, 3, 3), DAY)
-        assert (await store.ledger(CLINIC, "east", DAY)).charges == ()
-
-    async def test_a_branch_with_charges_falls_due(self, stores: Stores) -> None:
-        store, _ = stores
-        await put(store, replace(one(case()), charges=(charge(),)))
-        await put(store, replace(one(case(), 1), charges=(charge("m2", at=MIDNIGHT + MINUTE),)))
-        assert await claim(store) == Claim((), MIDNIGHT)
-        branch = Ref(Kind.BRANCH, CLINIC, BRANCH)
-        assert (await claim(store, MIDNIGHT)).items == (Claimed(branch, None, None),)
-        assert await claim(store, MIDNIGHT) == Claim((), MIDNIGHT + LEASE)
-        assert await store.write_off(CLINIC, write_off(2), MIDNIGHT + timedelta(days=1))
-        assert await claim(store, MIDNIGHT + LEASE) == Claim((), None)
-
-    async def test_a_day_is_written_off_once_and_only_as_it_stands(self, stores: Stores) -> None:
-        store, other = stores
-        await put(store, replace(one(case()), charges=(charge("m1"),)))
-        await put(store, replace(one(case(), 1), charges=(charge("m2"),)))
-        assert not await store.write_off(CLINIC, write_off(1), None)
-        assert not (await store.ledger(CLINIC, BRANCH, DAY)).written_off
-        results = await asyncio.gather(
-            *(client.write_off(CLINIC, write_off(2), None) for client in (store, other) * 3)
-        )
-        assert sorted(results) == [False] * 5 + [True]
-        assert (await store.ledger(CLINIC, BRANCH, DAY)).written_off
-        assert await store.open_days(CLINIC, BRANCH) == ()
-        until = DAY + timedelta(days=1)
-        assert await store.write_offs(CLINIC, BRANCH, DAY, until) == (write_off(2),)
-        assert await store.write_offs(CLINIC, BRANCH, date(2030, 1, 1), DAY) == ()
-
-    async def test_a_late_charge_goes_to_the_next_open_day(self, stores: Stores) -> None:
-        store, _ = stores
-        days = [date(2030, 2, 27) + timedelta(days=n) for n in range(3)]
-        for n, day in enumerate(days[:2]):
-            await put(store, replace(one(case(), n), charges=(charge(f"m{n}", day),)))
-            assert await store.write_off(CLINIC, write_off(1, day), None)
-        late = charge("late", days[0], at=MIDNIGHT + MINUTE)
-        await put(store, replace(one(case(), 2), charges=(late,)))
-        assert (await store.ledger(CLINIC, BRANCH, days[0])).charges == (charge("m0", days[0]),)
-        assert await store.open_days(CLINIC, BRANCH) == (days[2],)
-        found = await store.ledger(CLINIC, BRANCH, days[2])
-        assert found.charges == (replace(late, day=days[2]),)
-        assert (await claim(store)).next_at == MIDNIGHT + MINUTE
-
-    async def test_no_open_day_is_forgotten_by_a_write_off(self, stores: Stores) -> None:
-        store, _ = stores
-        await put(store, replace(one(case()), charges=(charge("m1"),)))
-        await claim(store, MIDNIGHT)
-        next_day = charge("m2", DAY + timedelta(days=1), at=MIDNIGHT + timedelta(days=1))
-        await put(store, replace(one(case(), 1), charges=(next_day,)))
-        assert await store.write_off(CLINIC, write_off(1), None)
-        assert await claim(store, MIDNIGHT) == Claim((), MIDNIGHT + timedelta(days=1))
-
-    async def test_racing_charges_are_each_in_one_write_off(self, stores: Stores) -> None:
-        store, other = stores
-
-        async def charging(client: Store, name: str) -> None:
-            for n in range(10):
-                commit = Commit(
-                    CLINIC, (Write(case(name), n, None),), charges=(charge(f"{name}-{n}"),)
-                )
-                await put(client, commit)
-
-        async def writing(client: Store) -> None:
-            for _ in range(10):
-                for day in await client.open_days(CLINIC, BRANCH):
-                    count = len((await client.ledger(CLINIC, BRANCH, day)).charges)
-                    await client.write_off(CLINIC, write_off(count, day), None)
-
-        await asyncio.gather(
-            charging(store, "a"), charging(other, "b"), writing(store), writing(other)
-        )
-        await writing(store)
-        done = await store.write_offs(CLINIC, BRANCH, DAY, DAY + timedelta(days=99))
-        assert sum(item.charges for item in done) == 20
-        entries = [
-            found.attempt
-            for item in done
-            for found in (await store.ledger(CLINIC, BRANCH, item.day)).charges
-        ]
-        assert len(entries) == len(set(entries)) == 20
-        assert await store.open_days(CLINIC, BRANCH) == ()
-
-    async def test_actions_are_counted(self, stores: Stores) -> None:
-        store, _ = stores
-        sent = Work(BRANCH, DAY, "details", "sms", "accepted")
-        answered = Work(BRANCH, DAY + timedelta(days=1), "confirmation", "call", "no_answer")
-        await put(store, replace(one(case()), work=(sent, answered, sent)))
-        await put(store, replace(one(case(), 1), work=(sent,)))
-        until = DAY + timedelta(days=2)
-        assert await store.work(CLINIC, BRANCH, DAY, until) == ((sent, 3), (answered, 1))
-        assert await store.work(CLINIC, BRANCH, DAY, DAY) == ()
-
-
-class _Records:
-    """Settings, hints, feed, keys."""
-
-    async def test_settings_are_written_by_version(self, stores: Stores) -> None:
-        store, other = stores
-        record = ClinicRecord(CLINIC, 0, {"name": "Север", "n": [1, {"x": None}]}, {BRANCH: NOW})
-        limits = {BRANCH: Rates(1, 1)}
-        assert await store.save_clinic(record, limits) is Outcome.DONE
-        assert await other.save_clinic(record, limits) is Outcome.CONFLICT
-        assert await other.load_clinic(CLINIC) == replace(record, version=1)
-        assert await other.save_clinic(replace(record, version=1), limits) is Outcome.DONE
-        assert await store.save_clinic(ClinicRecord("a:b", 0, {}, {}), {}) is Outcome.DONE
-        assert await store.clinics() == ("a:b", CLINIC)
-
-    async def test_hints_lead_back(self, stores: Stores) -> None:
-        store, other = stores
-        target = Ref(Kind.CONTACT, "a:b", "+7:x")
-        await store.remember("msg:whatsapp:wamid.1", target, timedelta(hours=1))
-        assert await other.recall("msg:whatsapp:wamid.1") == target
-        assert await other.recall("msg:whatsapp:wamid.2") is None
-        await store.remember("msg:whatsapp:wamid.1", ref(), timedelta(hours=1))
-        assert await other.recall("msg:whatsapp:wamid.1") == ref()
-
-    async def test_a_change_is_published_once(self, stores: Stores) -> None:
-        store, other = stores
-        assert await store.publish(ref("a1"), "p1", {"kind": "status", "n": 1}) == 1
-        assert await store.publish(ref("a2"), "p1", {"kind": "status", "n": 2}) == 2
-        assert await other.publish(ref("a1"), "p1", {"kind": "other"}) == 1
-        assert await store.publish(Ref(Kind.CASE, "south", "a1"), "p1", {}) == 1
-        items = await other.feed(CLINIC, 0, 10)
-        assert [(item.seq, item.ref, item.push) for item in items] == [
-            (1, ref("a1"), "p1"),
-            (2, ref("a2"), "p1"),
-        ]
-        assert items[0].document == {"kind": "status", "n": 1}
-
-    async def test_the_feed_keeps_what_was_not_taken(self, stores: Stores) -> None:
-        store, _ = stores
-        for n in range(12):
-            await store.publish(ref(f"a{n}"), "p1", {"same": "document"})
-        await store.take_from_feed(CLINIC, 2)
-        await store.take_from_feed(CLINIC, 2)
-        await store.take_from_feed(CLINIC, 99)
-        assert [item.seq for item in await store.feed(CLINIC, 0, 3)] == [1, 3, 4]
-        assert [item.seq for item in await store.feed(CLINIC, 9, 10)] == [10, 11, 12]
-        assert await store.publish(ref("a1"), "p1", {}) == 2
-        assert [item.seq for item in await store.feed(CLINIC, 0, 2)] == [1, 3]
-
-    async def test_keys_belong_to_one_clinic(self, stores: Stores) -> None:
-        store, other = stores
-        await store.save_key("d2", CLINIC, NOW + MINUTE, "второй")
-        await store.save_key("d1", CLINIC, NOW, "first")
-        await store.save_key("d3", "south", NOW, "")
-        assert await other.key_clinic("d1") == CLINIC
-        assert await other.key_clinic("none") is None
-        assert await other.keys(CLINIC) == (("d1", NOW, "first"), ("d2", NOW + MINUTE, "второй"))
-        assert not await store.revoke_key(CLINIC, "d3")
-        assert await store.revoke_key(CLINIC, "d1")
-        assert not await store.revoke_key(CLINIC, "d1")
-        assert await other.key_clinic("d1") is None
-
-    async def test_figures_count(self, stores: Stores) -> None:
-        store, _ = stores
-        await put(store, one(case("a1"), 0, NOW + MINUTE, message(), call()))
-        await put(store, one(case("a2"), 0, NOW))
-        await put(store, one(contact(), 0, None))
-        figures = await store.figures()
-        assert (figures.cases, figures.due, figures.waiting) == (2, 2, 2)
-        assert figures.oldest_due == NOW
-
-    def test_a_clinic_stays_in_its_partition(self, stores: Stores) -> None:
-        store, other = stores
-        assert store.partition_of(CLINIC) == other.partition_of(CLINIC)
-        assert 0 <= store.partition_of(CLINIC) < store.partitions
-
-    async def test_a_grant_that_nobody_has_can_be_given_back(self, stores: Stores) -> None:
-        store, _ = stores
-        unknown = (Grant(Room.MESSAGE, BRANCH, "17"), Grant(Room.CALL, "x", "case:north:a9"))
-        for n, grant in enumerate(unknown):
-            await put(store, replace(one(case(), n), refund=grant))
-
-
-class StoreConformance(_Documents, _Queue, _Rooms, _Money, _Records):
+class StoreConformance(_Documents, _Queue, _Rooms, Money, Records):
     """The whole contract."""
 
     @pytest.fixture

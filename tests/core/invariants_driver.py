@@ -199,14 +199,14 @@ class Driver:
     def _run(self, move: Move) -> None:
         """Let the gateway and a friendly world go on for a while."""
         for _ in range(1 + move.how % 8):
-            if not self._one_step():
+            if not self._one_step(move):
                 return
 
-    def _one_step(self) -> bool:
+    def _one_step(self, move: Move) -> bool:
         for ref in self._refs():
             for attempt in self._document(ref).attempts:
                 if attempt.state in (AttemptState.STARTED, AttemptState.TALKING):
-                    self.apply(ref, self._ordinary(attempt))
+                    self.apply(ref, self._ordinary(attempt, move))
                     return True
             if ref[0] == "case":
                 for push in self.cases[ref[1]].pushes:
@@ -224,10 +224,14 @@ class Driver:
         self._look_at(ref)
         return True
 
-    def _ordinary(self, attempt: Attempt) -> Event:
+    def _ordinary(self, attempt: Attempt, move: Move) -> Event:
         if not attempt.is_call:
-            return MessageAccepted(attempt.id, f"m{attempt.to}{attempt.id}{self._count()}")
-        self.now += timedelta(seconds=40)
+            return MessageAccepted(attempt.id, f"m{self._count()}")
+        self.now += timedelta(seconds=20)
+        if move.which % 2 and attempt.state is AttemptState.STARTED:
+            return CallAnswered(attempt.id)
+        if move.which % 2 and attempt.result is None:
+            return KeyPressed(attempt.id, "123"[move.which % 3])
         return CallEnded(attempt.id, CallResult.NO_ANSWER)
 
     def _count(self) -> int:

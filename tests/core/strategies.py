@@ -314,8 +314,12 @@ moments = st.datetimes(
 
 @st.composite
 def visits(draw: st.DrawFn, base: datetime, visit_id: str = "A-1") -> Appointment:
-    """Draw a visit that starts some days after `base`."""
+    """Draw a visit that starts some days after `base`; most of them are ordinary."""
     start = base + timedelta(minutes=15 * draw(st.integers(4, 5 * 96)))
+    if not draw(rarely) and not draw(rarely) and not draw(rarely):
+        app = draw(st.sampled_from((App(), WITH_APP)))
+        created = base - timedelta(minutes=draw(st.sampled_from((1440, 2880, 5760))))
+        return a_visit(id=visit_id, start=start, created=created, patient=a_person(app=app))
     return a_visit(
         id=visit_id,
         start=start,
@@ -383,6 +387,7 @@ class Story:
 def stories(draw: st.DrawFn, *, moves_max: int = 50) -> Story:
     base = draw(moments)
     connected = draw(st.sampled_from((timedelta(days=-400), timedelta(0))))
+    least = draw(st.integers(0, moves_max * 4 // 5))
     pair = tuple(
         replace(draw(branches(branch_id)), connected_at=base + connected)
         for branch_id in ("lenina", "mira")[: draw(st.integers(1, 2))]
@@ -396,5 +401,5 @@ def stories(draw: st.DrawFn, *, moves_max: int = 50) -> Story:
         base=base,
         visits=tuple(found),
         spare_branches=tuple(draw(st.lists(branches(), max_size=2))),
-        moves=tuple(draw(st.lists(moves, max_size=moves_max))),
+        moves=tuple(draw(st.lists(moves, min_size=least, max_size=moves_max))),
     )

@@ -7,7 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.store_conformance")
+pytest.register_assert_rewrite(
+    "tests.contracts.store_conformance",
+    "tests.adapters.store.conformance_records",
+    "tests.adapters.store.samples",
+)
 
 from adapters.store.connection import Connection, parse_url  # noqa: E402
 from adapters.store.embedded import EmbeddedServer, open_embedded  # noqa: E402

