@@ -1,4 +1,4 @@
-"""Commands that need no store: `rehearse` and `parse-reply`."""
+"""Commands that need no store: `rehearse`, `parse-reply` and `samples`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,30 @@ def add_commands(commands: argparse._SubParsersAction, common: argparse.Argument
     )
     parse.add_argument("--json", action="store_true", help="print JSON (as it does anyway)")
     parse.set_defaults(command=_parse_reply)
+    _add_samples(commands)
+
+
+def _add_samples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    samples = commands.add_parser(
+        "samples",
+        help="print every message, filled with example facts",
+        epilog="example:\n  callahead samples --lang en\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    samples.add_argument("--lang", choices=("ru", "en"), default="ru")
+    samples.add_argument("--json", action="store_true", help="one JSON object a line")
+    samples.set_defaults(command=_samples)
+
+
+def _samples(arguments: argparse.Namespace) -> int:
+    for about, channel, content in compose.samples(arguments.lang):
+        if arguments.json:
+            buttons = [button.title for button in content.buttons]
+            line = {"about": about, "channel": channel, "text": content.text, "buttons": buttons}
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"── {about} · {channel}\n{content.text}\n")
+    return 0
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:

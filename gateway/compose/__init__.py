@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import Any
 from adapters import registry
 from gateway import rehearse as rehearsal
 from gateway.clock import Clock, SystemClock
-from gateway.core.case import Entry
+from gateway.core import wording
+from gateway.core.case import Content, Entry
 from gateway.core.clinic import Clinic
 from gateway.core.model import Appointment, Channel
 from gateway.errors import InvalidInput
@@ -47,6 +48,11 @@ def rehearse(text: str, source: str) -> list[rehearsal.Line]:
     """Rehearse a scenario; raise `InvalidInput` when it is not valid."""
     scenario = read_scenario(text, source)
     return rehearsal.run(scenario, registry.memory_store, load_texts())
+
+
+def samples(language: str) -> Iterator[tuple[str, Channel, Content]]:
+    """Return every message in one language, filled with example facts (rule W-2)."""
+    return wording.samples(load_texts().by_language[language])
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,6 +352,8 @@ class Contact:
 
     `visits` are the appointments of the number, newest last; `waiting` those of them that
     wait to call this number; `wake` tells the store which of them to look at, and when.
+    `called_at` is when the call of `calling` began: a case that has got another number
+    meanwhile does not report the end of its call here.
     """
 
     clinic: str
@@ -363,6 +365,7 @@ class Contact:
     waiting: tuple[str, ...] = ()
     wake: tuple[tuple[str, datetime], ...] = ()
     calling: str | None = None  # the appointment whose call to this number is under way
+    called_at: datetime | None = None
     call_ended_at: datetime | None = None
     pending: Pending | None = None
     unclear: int = 0  # answers in a row that were not understood (rule C-13)

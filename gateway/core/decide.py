@@ -76,13 +76,14 @@ def decide(
         return draft.finish()
     else:
         _case_event(draft, event)
-    plan.advance(draft)
+    sending.reconcile(draft)
+    look = plan.advance(draft)
     if isinstance(event, SlotGranted):
         sending.start_message(draft)
     elif isinstance(event, LineGranted):
         sending.start_call(draft)
-    _set_due(draft)
     _free_finished_call(draft)
+    _set_due(draft, look)
     return draft.finish()
 
 
@@ -186,8 +187,8 @@ def _drop_old_planned(draft: Draft) -> None:
     """What was planned for another booking or number has not left the machine: forget it."""
     case = draft.case
     for attempt in case.attempts:
-        stale = attempt.booking != case.booking or attempt.to != case.number
-        if attempt.state is AttemptState.PLANNED and stale and not attempt.is_free:
+        stale = attempt.booking != case.booking and not attempt.is_free
+        if attempt.state is AttemptState.PLANNED and (stale or attempt.to != case.number):
             draft.drop(attempt)
 
 
@@ -217,8 +218,6 @@ def _case_event(draft: Draft, event: Event) -> None:  # noqa: C901 - one line fo
     match event:
         case AppointmentRemoved():
             _removed(draft)
-        case DueTimeReached() | SlotGranted() | LineGranted():
-            sending.reconcile(draft)
         case MessageAccepted():
             sending.message_accepted(draft, event)
         case MessageFailed():
@@ -266,7 +265,7 @@ def _push_event(draft: Draft, event: PushEvent) -> None:
                 {"why": "status_refused", "code": event.code},
                 Function.CONFIRMATION,
             )
-        case PushFailed():
+        case PushFailed() if push.state is PushState.STARTED:
             again = draft.now + _push_pause(push.tries)
             draft.put_push(evolve(push, state=PushState.PENDING, not_before=again))
             draft.note(
@@ -311,8 +310,8 @@ def _number_event(draft: Draft, event: Event) -> None:
             answers.patient_wrote(draft, event)
         case AccountLinked():
             _link_account(draft, event)
-        case DueTimeReached() | SlotGranted():
-            sending.reconcile(draft)
+        case DueTimeReached():
+            _free_overdue_call(draft)
         case MessageAccepted():
             sending.message_accepted(draft, event)
         case MessageFailed():
@@ -325,6 +324,8 @@ def _number_event(draft: Draft, event: Event) -> None:
             _notice_event(draft, event)
         case _:
             pass
+    sending.reconcile(draft)
+    sending.fall_silent(draft)
     _start_notices(draft)
     if isinstance(event, SlotGranted):
         sending.start_message(draft)
@@ -357,6 +358,8 @@ def _notice_event(draft: Draft, event: PushEvent) -> None:
         case PushConflicted() | PushRefused():
             changed = evolve(notice, state=PushState.REFUSED, not_before=None)
         case _:
+            if notice.state is not PushState.STARTED:
+                return
             again = draft.now + _push_pause(notice.tries)
             changed = evolve(notice, state=PushState.PENDING, not_before=again)
     draft.put_notice(changed)
@@ -383,14 +386,17 @@ def _start_notices(draft: Draft) -> None:
 # -- when to look again -------------------------------------------------------------------------
 
 
-def _set_due(draft: Draft) -> None:
+def _set_due(draft: Draft, look: datetime | None) -> None:
     """An attempt that has just been started is looked at again when its lease ends."""
     case = draft.case
     leases = [plan.lease_end(a) for a in case.attempts if a.state in UNDER_WAY]
-    due = _in_future(plan.earliest([case.due, *leases]), draft.now)
+    due = _in_future(plan.earliest([look, *leases]), draft.now)
     if due != case.due:
         draft.case = evolve(case, due=due)
-    if draft.contact is not None and (draft.contact.notices or draft.contact.attempts):
+    contact = draft.contact
+    if contact is not None and (
+        contact.notices or contact.attempts or contact.waiting or contact.due
+    ):
         _start_notices(draft)
         _set_contact_due(draft)
 
@@ -417,7 +423,9 @@ def _set_contact_due(draft: Draft) -> None:
         for a in contact.attempts
         if a.state is AttemptState.PLANNED or a.state in UNDER_WAY
     ]
-    looks.extend(n.not_before for n in contact.notices if n.state in OPEN_PUSHES)
+    looks.append(plan.next_push_at(contact.notices))
+    if contact.waiting:
+        looks.append(sending.call_over_at(contact))
     due = _in_future(plan.earliest(looks), draft.now)
     if due != contact.due:
         draft.contact = evolve(contact, due=due)
@@ -429,7 +437,13 @@ def _free_finished_call(draft: Draft) -> None:
     if contact is None or contact.calling != draft.case.id:
         return
     if not any(is_calling(a) for a in draft.case.attempts):
-        draft.contact = evolve(contact, calling=None)
+        sending.free_number(draft, ended=True)
+
+
+def _free_overdue_call(draft: Draft) -> None:
+    """The caller's visit has got another number meanwhile, so its end is not told here."""
+    if draft.contact is not None and sending.is_call_over(draft.contact, draft.now):
+        sending.free_number(draft, ended=True)
 
 
 def is_calling(attempt: Attempt) -> bool:

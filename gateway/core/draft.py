@@ -166,6 +166,8 @@ class Draft:
     def put_push(self, push: StatusPush) -> None:
         """Write a status change in place of the one with its id, or add it."""
         pushes = self.case.pushes
+        if push in pushes:
+            return
         kept = tuple(push if p.id == push.id else p for p in pushes)
         if push not in kept:
             kept = (*pushes, push)
@@ -175,6 +177,8 @@ class Draft:
         """Write a notifications change in place of the one with its id, or add it."""
         contact = self.contact
         if contact is None:
+            return
+        if notice in contact.notices:
             return
         kept = tuple(notice if n.id == notice.id else n for n in contact.notices)
         if notice not in kept:

@@ -20,7 +20,9 @@ from gateway.core.case import (
     Case,
     EntryKind,
     FunctionState,
+    Notice,
     PushState,
+    StatusPush,
 )
 from gateway.core.clinic import Branch
 from gateway.core.draft import Draft
@@ -72,9 +74,10 @@ class Close:
 Step = Look | Send | Phone | Close
 
 
-def advance(draft: Draft) -> None:
-    """Bring every function of the case up to date and set the time of its next look."""
+def advance(draft: Draft) -> datetime | None:
+    """Bring every function of the case up to date; return the time of its next look."""
     looks: list[datetime | None] = []
+    sending.fall_silent(draft)
     _release_planned(draft)
     if draft.case.removed:
         _drop_planned(draft)
@@ -83,15 +86,18 @@ def advance(draft: Draft) -> None:
         _advance_link(draft)
     start_pushes(draft)
     looks.extend(_looks_of_attempts(draft.case.attempts))
-    looks.extend(p.not_before for p in draft.case.pushes if p.state in OPEN_PUSHES)
-    due = earliest(looks)
-    if due != draft.case.due:
-        draft.case = evolve(draft.case, due=due)
+    looks.append(next_push_at(draft.case.pushes))
+    return earliest(looks)
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     """Return the earliest of the moments that are set."""
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def next_push_at(pushes: tuple[StatusPush, ...] | tuple[Notice, ...]) -> datetime | None:
+    """When the first change in line is offered again; those behind it wait for it."""
+    return next((push.not_before for push in pushes if push.state in OPEN_PUSHES), None)
 
 
 def _release_planned(draft: Draft) -> None:

@@ -11,6 +11,7 @@ from gateway.core.case import (
     Attempt,
     AttemptEvent,
     AttemptState,
+    Contact,
     EntryKind,
     IllegalTransition,
     JournalValue,
@@ -119,7 +120,7 @@ def start_call(draft: Draft) -> None:
     waiting = [a for a in draft.case.attempts if a.is_call and ready(a, draft)]
     if not waiting or contact is None:
         return
-    if contact.calling not in (None, draft.case.id):
+    if contact.calling not in (None, draft.case.id) and not is_call_over(contact, draft.now):
         if draft.case.id not in contact.waiting:
             draft.contact = evolve(contact, waiting=(*contact.waiting, draft.case.id))
         return
@@ -132,7 +133,7 @@ def start_call(draft: Draft) -> None:
         tries=1,
     )
     draft.put(started)
-    draft.contact = evolve(contact, calling=draft.case.id)
+    draft.contact = evolve(contact, calling=draft.case.id, called_at=draft.now)
     note_attempt(draft, started)
 
 
@@ -304,7 +305,7 @@ def call_ended(draft: Draft, event: CallEnded) -> None:
     moved = evolve(moved, result=result, keys=event.keys, ended_at=draft.now)
     draft.put(moved)
     note_attempt(draft, moved, result=result.value, keys=event.keys)
-    _free_number(draft, ended=True)
+    _free_own_number(draft, ended=True)
 
 
 def call_not_placed(draft: Draft, event: CallNotPlaced) -> None:
@@ -314,18 +315,35 @@ def call_not_placed(draft: Draft, event: CallNotPlaced) -> None:
     if moved is None:
         return
     draft.put(evolve(moved, not_before=draft.now + policy.LINE_PAUSE, tries=0, code=event.code))
-    _free_number(draft, ended=False)
+    _free_own_number(draft, ended=False)
 
 
-def _free_number(draft: Draft, *, ended: bool) -> None:
+def _free_own_number(draft: Draft, *, ended: bool) -> None:
+    if draft.contact is not None and draft.contact.calling == draft.case.id:
+        free_number(draft, ended=ended)
+
+
+def call_over_at(contact: Contact) -> datetime | None:
+    """When the call to a number is over at the latest; None: it is not being called."""
+    return contact.called_at + policy.CALL_LEASE if contact.called_at is not None else None
+
+
+def is_call_over(contact: Contact, now: datetime) -> bool:
+    """Tell whether the number is marked as busy by a call that must have ended long ago."""
+    over_at = call_over_at(contact)
+    return over_at is not None and over_at <= now
+
+
+def free_number(draft: Draft, *, ended: bool) -> None:
     """The number may be called again after the gap; wake who waits for it (rule C-5)."""
     contact = draft.contact
-    if contact is None or contact.calling != draft.case.id:
+    if contact is None:
         return
     at = draft.now + (draft.branch.confirmation.call_gap if ended else policy.LINE_PAUSE)
     draft.contact = evolve(
         contact,
         calling=None,
+        called_at=None,
         call_ended_at=draft.now if ended else contact.call_ended_at,
         wake=tuple((appointment, at) for appointment in contact.waiting),
         waiting=(),

@@ -20,7 +20,7 @@ from adapters.store.memory_store import MemoryStore
 from gateway.core.case import Case
 from gateway.core.model import Channel
 from gateway.ports.messaging import OutgoingMessage
-from gateway.ports.schedule import Change, PushOutcome, Published, change_document
+from gateway.ports.schedule import Change, Published, PushOutcome, change_document
 from gateway.ports.store import Room, Store
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
@@ -126,6 +126,18 @@ class Feed:
         """Nothing to let go of."""
 
 
+class WatchedBell(Bell):
+    """Tells when somebody begins to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = asyncio.Event()
+
+    def enter(self, clinic: str) -> asyncio.Event:
+        self.entered.set()
+        return super().enter(clinic)
+
+
 @dataclass
 class Edge:
     """What a test talks to and looks into."""
@@ -135,7 +147,7 @@ class Edge:
     store: MemoryStore
     clock: StillClock
     metrics: Metrics
-    bell: Bell
+    bell: WatchedBell
     key: str
     supervisor: Supervisor
     channel: Recording = field(default_factory=lambda: Recording(Channel.WHATSAPP))
@@ -218,7 +230,7 @@ def whatsapp() -> WhatsAppCloud:
 async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterator[Edge]:
     """Run a whole edge on 127.0.0.1."""
     store, clock = store or MemoryStore(), StillClock()
-    metrics, bell = Metrics(), Bell()
+    metrics, bell = Metrics(), WatchedBell()
     channel = Recording(Channel.WHATSAPP)
     async with Supervisor() as supervisor:
         feed = Feed(store, bell)

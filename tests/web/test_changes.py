@@ -241,8 +241,7 @@ async def test_a_long_poll_wakes_up_when_something_is_published() -> None:
     async with edge(feed_poll_s=25) as running:
         await running.recorded()
         waiting = asyncio.create_task(feed(running, "?wait=30"))
-        while not running.bell._waiting:
-            await asyncio.sleep(0)
+        await running.bell.entered.wait()
         await running.answered()
         assert [c["seq"] for c in await asyncio.wait_for(waiting, 5)] == [1]
         assert not running.bell._waiting
@@ -250,8 +249,7 @@ async def test_a_long_poll_wakes_up_when_something_is_published() -> None:
 
 async def test_a_long_poll_sees_what_another_node_published(web_edge: Edge) -> None:
     waiting = asyncio.create_task(feed(web_edge, "?wait=30"))
-    while not web_edge.bell._waiting:
-        await asyncio.sleep(0)
+    await web_edge.bell.entered.wait()
     web_edge.bell.ring = lambda _: None  # type: ignore[method-assign]
     await confirmed(web_edge)
     assert len(await asyncio.wait_for(waiting, 5)) == 1
@@ -260,8 +258,7 @@ async def test_a_long_poll_sees_what_another_node_published(web_edge: Edge) -> N
 async def test_a_long_poll_ends_with_the_server() -> None:
     async with edge(feed_poll_s=25) as running:
         waiting = asyncio.create_task(feed(running, "?wait=30"))
-        while not running.bell._waiting:
-            await asyncio.sleep(0)
+        await running.bell.entered.wait()
         await running.client.server.runner.cleanup()
         assert await asyncio.wait_for(waiting, 5) == []
 

@@ -72,7 +72,10 @@ async def test_a_branch_of_a_new_id_is_added(web_edge: Edge) -> None:
         ({"branches": {}}, ["branches"]),
         ({"branches": ["lenina"]}, ["branches[0].id"]),
         ({"branches": [{"phone": "+7"}]}, ["branches[0].id"]),
-        ({"branches": [{"id": "typo", "phone": "+7"}]}, ["branches[0].name", "branches[0].timezone"]),
+        (
+            {"branches": [{"id": "typo", "phone": "+7"}]},
+            ["branches[0].name", "branches[0].timezone"],
+        ),
         (branch(timezone="Moscow"), ["branches[0].timezone"]),
         (branch(channels=[]), ["branches[0].channels"]),
         (branch(channels=["pager"]), ["branches[0].channels[0]"]),

@@ -13,7 +13,9 @@ from gateway.web.server import build_app, serve
 from tests.web.support import Edge, edge
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/clinics", "/v1/clinics/a/b/c/d", "/hooks/nobody"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2/clinics", "/v1/clinics/a/b/c/d", "/hooks/nobody"]
+)
 async def test_an_unknown_address_is_a_problem(web_edge: Edge, path: str) -> None:
     status, problem = await web_edge.call("GET", path)
     assert (status, problem["status"]) == (404, 404)
@@ -64,16 +66,13 @@ async def test_a_stop_finishes_what_is_being_answered(web_edge: Edge) -> None:
         extra=[lambda app: app.router.add_get("/slow", slow)],
     )
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve(app, "127.0.0.1", 0, stop=stop, listening=port.set_result)
-    )
+    serving = asyncio.create_task(serve(app, "127.0.0.1", 0, stop=stop, listening=port.set_result))
     url = f"http://127.0.0.1:{await port}"
     async with aiohttp.ClientSession() as session:
         answer = asyncio.create_task(_text(session, f"{url}/slow"))
         await entered.wait()
         stop.set()
-        while not await _refuses(await port):
-            await asyncio.sleep(0)
+        await _until_refused(await port)
         assert not serving.done()
         release.set()
         assert await answer == "done"
@@ -85,17 +84,18 @@ async def _text(session: aiohttp.ClientSession, url: str) -> str:
         return await got.text()
 
 
-async def _refuses(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return True
-    writer.close()
-    return False
+async def _until_refused(port: int) -> None:
+    for _ in range(10_000):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return
+        writer.close()
+    pytest.fail("new connections are still taken")
 
 
 async def test_a_port_that_is_taken_is_an_error(web_edge: Edge) -> None:
     app = build_app(web_edge.service, webhooks={}, public_url="http://127.0.0.1")
     taken: Any = web_edge.client.port
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         await serve(app, "127.0.0.1", taken, stop=asyncio.Event())
