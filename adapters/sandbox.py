@@ -66,9 +66,7 @@ class Sandbox:
             book=phones,
         )
         api = Api(url, clinic, keys.api_key)
-        self.schedule = ClinicWorld(
-            clock, self._client, [keys.schedule_secret], api, book=schedule
-        )
+        self.schedule = ClinicWorld(clock, self._client, [keys.schedule_secret], api, book=schedule)
         self.changes = self.phones.changes = self.schedule.changes = Changes()
         self.phones.recall(phones.records)
         self.schedule.recall(schedule.records)
@@ -114,6 +112,7 @@ class Sandbox:
             {
                 "number": phone.number,
                 "has_account": phone.has_account,
+                "reads_at_once": phone.reads_at_once,
                 "messages": [_shown(message) for message in phone.messages],
             }
             for phone in self.phones.phones
@@ -181,4 +180,3 @@ def fresh_keys(api_key: str) -> Keys:
 def keys_document(keys: Keys) -> dict[str, str]:
     """Return the secrets as they are written to a file."""
     return asdict(keys)
-

@@ -27,7 +27,9 @@ class DemoClock(ScaledClock):
 
     def __init__(self, file: Path, begin: datetime, factor: float | None = None) -> None:
         kept, kept_factor = _read(file)
-        super().__init__(_real(kept_factor if factor is None else factor), max(kept or begin, begin))
+        super().__init__(
+            _real(kept_factor if factor is None else factor), max(kept or begin, begin)
+        )
         self._file = file
         self._keep()
 

@@ -15,7 +15,6 @@ from gateway.core.case import (
     AttemptState,
     Case,
     EntryKind,
-    FunctionState,
     Notice,
     Pending,
     PushState,
@@ -113,11 +112,7 @@ def apply_answer(
     if why is not None:
         return False
     made = case.pushes_made + 1
-    draft.case = evolve(
-        case,
-        pushes_made=made,
-        confirmation=FunctionState(draft.now, ()),
-    )
+    draft.case = evolve(case, pushes_made=made)
     push = StatusPush(
         id=str(made),
         booking=case.booking,

@@ -286,6 +286,7 @@ class Case:
     branch: str
     snapshot: Appointment
     recorded_at: datetime
+    appeared_at: datetime  # when it appeared in the schedule, as far as can be told (rule Z-2)
     number: str | None
     phone_reasons: tuple[Reason, ...] = ()
     version: int = 0

@@ -70,7 +70,7 @@ def decide(
     """
     draft = Draft(case, contact, settings, now)
     if isinstance(event, AppointmentChanged):
-        _changed(draft, event.snapshot)
+        _changed(draft, event.snapshot, event.up_since)
     elif case is None:
         _number_event(draft, event)
         return draft.finish()
@@ -100,9 +100,9 @@ def number_of(snapshot: Appointment, country: str) -> str | None:
 # -- snapshots ----------------------------------------------------------------------------------
 
 
-def _changed(draft: Draft, snapshot: Appointment) -> None:
+def _changed(draft: Draft, snapshot: Appointment, up_since: datetime | None = None) -> None:
     if not draft.has_case:
-        _record(draft, snapshot)
+        _record(draft, snapshot, up_since)
         return
     case = draft.case
     before = case.snapshot
@@ -118,14 +118,20 @@ def _changed(draft: Draft, snapshot: Appointment) -> None:
         phone_reasons=reasons,
         removed=False,
     )
-    if moved or draft.case.removed:
+    if draft.case.removed:
+        case = evolve(
+            case,
+            details=_after_return(case.details),
+            confirmation=_after_return(case.confirmation),
+            reminder=_after_return(case.reminder),
+        )
+    if moved:
         case = evolve(
             case,
             booking=case.booking + 1,
             booking_since=draft.now,
             confirmation=FunctionState(),
             reminder=FunctionState(),
-            details=_details_after_return(case, was_removed=draft.case.removed),
         )
     draft.case = case
     draft.note(EntryKind.SNAPSHOT, _snapshot_note(snapshot, moved=moved))
@@ -135,11 +141,9 @@ def _changed(draft: Draft, snapshot: Appointment) -> None:
     _join_contact(draft)
 
 
-def _details_after_return(case: Case, *, was_removed: bool) -> FunctionState:
-    """Details closed only because the visit was gone are open again when it is back."""
-    if was_removed and case.details.reasons == (Reason.REMOVED,):
-        return FunctionState()
-    return case.details
+def _after_return(state: FunctionState) -> FunctionState:
+    """What was closed only because the visit was gone is open again when it is back."""
+    return FunctionState() if state.reasons == (Reason.REMOVED,) else state
 
 
 def _snapshot_note(snapshot: Appointment, *, moved: bool) -> dict[str, str | bool]:
@@ -150,11 +154,12 @@ def _snapshot_note(snapshot: Appointment, *, moved: bool) -> dict[str, str | boo
     }
 
 
-def _record(draft: Draft, snapshot: Appointment) -> None:
-    """First sight of a visit (rule Z-1)."""
+def _record(draft: Draft, snapshot: Appointment, up_since: datetime | None) -> None:
+    """First sight of a visit (rules Z-1, Z-2)."""
     branch, now = draft.branch, draft.now
     number, reasons = contact_number(snapshot.patient.contact_person.phones, branch.country)
     adopted = snapshot.created < branch.connected_at
+    missed = up_since is not None and snapshot.created < up_since
     begun = adopted and snapshot.start <= now
     closed = FunctionState(now) if begun else FunctionState()
     draft.case = Case(
@@ -163,6 +168,7 @@ def _record(draft: Draft, snapshot: Appointment) -> None:
         branch=snapshot.branch,
         snapshot=snapshot,
         recorded_at=now,
+        appeared_at=snapshot.created if adopted or missed else now,
         number=number,
         phone_reasons=reasons,
         adopted=adopted,
@@ -200,14 +206,14 @@ def _removed(draft: Draft) -> None:
     draft.note(EntryKind.REMOVED, {})
     for function in Function:
         state = draft.case.function(function)
-        if state.closed_at is not None:
-            continue
-        silent = (
-            not plan.is_enabled(draft.branch, function)
+        unsaid = (
+            state.closed_at is not None
+            or not plan.is_enabled(draft.branch, function)
             or plan.was_tried(draft.case, function)
             or draft.now >= draft.case.snapshot.start
         )
-        plan.close(draft, function, () if silent else (Reason.REMOVED,))
+        if not unsaid:
+            plan.close(draft, function, (Reason.REMOVED,))
     answers.settle_pushes(draft, moved=False)
 
 
@@ -325,7 +331,7 @@ def _number_event(draft: Draft, event: Event) -> None:
         case _:
             pass
     sending.reconcile(draft)
-    sending.fall_silent(draft)
+    plan.fall_silent(draft)
     _start_notices(draft)
     if isinstance(event, SlotGranted):
         sending.start_message(draft)

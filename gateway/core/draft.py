@@ -92,19 +92,21 @@ class Draft:
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Return the attempt of that id, of the case or else of the contact."""
-        for attempt in self._attempts():
+        for attempt in self.attempts:
             if attempt.id == attempt_id:
                 return attempt
         return None
 
-    def _attempts(self) -> tuple[Attempt, ...]:
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts of the case, or of the contact where there is no case."""
         if self._case is not None:
             return self._case.attempts
         return self.contact.attempts if self.contact is not None else ()
 
     def put(self, attempt: Attempt) -> Attempt:
         """Write an attempt, in place of the one with its id if there is one."""
-        attempts = self._attempts()
+        attempts = self.attempts
         for index, other in enumerate(attempts):
             if other.id == attempt.id:
                 self._set_attempts((*attempts[:index], attempt, *attempts[index + 1 :]))
@@ -114,7 +116,7 @@ class Draft:
 
     def drop(self, attempt: Attempt) -> None:
         """Forget a planned attempt: nothing of it has left the machine."""
-        self._set_attempts(tuple(a for a in self._attempts() if a.id != attempt.id))
+        self._set_attempts(tuple(a for a in self.attempts if a.id != attempt.id))
 
     def _set_attempts(self, attempts: tuple[Attempt, ...]) -> None:
         if self._case is not None:
@@ -234,10 +236,13 @@ class Draft:
 
 
 def _pruned(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Let go of the oldest settled attempts; their entries stay in the timeline."""
+    """Let go of the oldest settled answers to the patient; they stay in the timeline.
+
+    What belongs to a function is kept: it proves that the function was done (rule D-1).
+    """
     if len(attempts) <= policy.ATTEMPTS_KEPT:
         return attempts
     open_states = UNDER_WAY | {AttemptState.PLANNED}
-    settled = [a for a in attempts if a.state not in open_states]
+    settled = [a for a in attempts if a.is_free and a.state not in open_states]
     dropped = {a.id for a in settled[: len(attempts) - policy.ATTEMPTS_KEPT]}
     return tuple(a for a in attempts if a.id not in dropped)

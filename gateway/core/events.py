@@ -18,9 +18,14 @@ from gateway.core.reply import Reading
 
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
-    """The schedule has a new or changed snapshot."""
+    """The schedule has a new or changed snapshot.
+
+    `up_since` is when the gateway began to run: what was created before that was recorded
+    while it was down (rule Z-2). None: it has always run.
+    """
 
     snapshot: Appointment
+    up_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,17 +43,17 @@ def window_of(function: Function, case: Case, branch: Branch) -> Window:
 
 
 def began(case: Case) -> datetime:
-    """When the present booking began: its creation, or the moment its move was seen."""
-    return case.booking_since or case.snapshot.created
+    """When the present booking began: when it appeared, or the moment its move was seen."""
+    return case.booking_since or case.appeared_at
 
 
 def _details(case: Case, branch: Branch) -> Window:
-    """The hour of `created` decides (rules D-3, Z-2)."""
-    created = case.snapshot.created
+    """The hour at which it appeared decides (rules D-3, Z-2)."""
+    appeared = case.appeared_at
     hours = branch.details.hours
     latest = case.snapshot.start - policy.DETAILS_LEAD
-    outside = not case.adopted and not is_open(hours, created, branch.timezone)
-    return Window(case.recorded_at, created, latest, hours, outside, created >= latest)
+    outside = not case.adopted and not is_open(hours, appeared, branch.timezone)
+    return Window(case.recorded_at, appeared, latest, hours, outside, appeared >= latest)
 
 
 def _confirmation(case: Case, branch: Branch) -> Window:

@@ -35,6 +35,11 @@ from gateway.core.suppression import reasons_against
 RETRIED_RESULTS = frozenset({CallResult.NO_ANSWER, CallResult.BUSY, CallResult.UNREACHABLE})
 """Rule C-6: only these call results are tried again."""
 
+OPT_OUT_TOLD = "acknowledgement.opt_out"
+"""Wording key of the one message that follows an opt-out."""
+
+FUNCTIONS = tuple(Function)
+
 PURPOSE_OF: dict[Function, Purpose] = {
     Function.DETAILS: Purpose.DETAILS,
     Function.CONFIRMATION: Purpose.CONFIRMATION,
@@ -77,12 +82,15 @@ Step = Look | Send | Phone | Close
 def advance(draft: Draft) -> datetime | None:
     """Bring every function of the case up to date; return the time of its next look."""
     looks: list[datetime | None] = []
-    sending.fall_silent(draft)
+    fall_silent(draft)
     _release_planned(draft)
     if draft.case.removed:
         _drop_planned(draft)
     else:
-        looks.extend(_advance_function(draft, function) for function in Function)
+        has_planned = any(a.state is AttemptState.PLANNED for a in draft.case.attempts)
+        for function in FUNCTIONS:
+            if has_planned or draft.case.function(function).closed_at is None:
+                looks.append(_advance_function(draft, function))
         _advance_link(draft)
     start_pushes(draft)
     looks.extend(_looks_of_attempts(draft.case.attempts))
@@ -93,6 +101,16 @@ def advance(draft: Draft) -> datetime | None:
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     """Return the earliest of the moments that are set."""
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def fall_silent(draft: Draft) -> None:
+    """After an opt-out nothing is sent but its acknowledgement (rules C-15, Z-9)."""
+    if draft.contact is None or draft.contact.opted_out_at is None:
+        return
+    for attempt in draft.attempts:
+        is_planned = attempt.state is AttemptState.PLANNED and attempt.is_free
+        if is_planned and attempt.about != OPT_OUT_TOLD:
+            draft.drop(attempt)
 
 
 def next_push_at(pushes: tuple[StatusPush, ...] | tuple[Notice, ...]) -> datetime | None:
@@ -348,6 +366,8 @@ def _phone_step(draft: Draft, window: Window) -> Step | None:
     settings = draft.branch.confirmation
     if settings.method != "call":
         return None
+    if any(a.is_call and a.state in UNDER_WAY for a in draft.case.attempts):
+        return Look()  # a call about an earlier booking is not over yet
     calls = _calls(draft.case)
     tried_messages = cascade.attempts_of(draft.case, Function.CONFIRMATION, Purpose.CONFIRMATION)
     if calls and any(a.tries for a in tried_messages):
@@ -378,19 +398,16 @@ def _after_gap(draft: Draft, not_before: datetime | None) -> datetime | None:
 
 def _advance_link(draft: Draft) -> None:
     """The reschedule link after key 2 goes at any hour, over the same choice of channels (C-7)."""
-    case = draft.case
-    wanted = _wants_link(case)
+    case, latest = draft.case, draft.case.snapshot.start
     planned = [
         a
         for a in case.attempts
         if a.state is AttemptState.PLANNED and a.purpose is Purpose.RESCHEDULE_LINK
     ]
-    if not wanted or (draft.contact is not None and draft.contact.opted_out_at is not None):
+    opted_out = draft.contact is not None and draft.contact.opted_out_at is not None
+    if opted_out or draft.now >= latest or not _wants_link(case):
         for attempt in planned:
             draft.drop(attempt)
-        return
-    latest = case.snapshot.start
-    if draft.now >= latest:
         return
     step = message_step(draft, Function.CONFIRMATION, Purpose.RESCHEDULE_LINK, latest)
     kept = _keep(draft, planned, step)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.core.answers import ANSWER_OF_MEANING, question_open, was_asked
 from gateway.core.case import Case, Contact, Pending
@@ -21,6 +22,14 @@ from gateway.core.reply import Meaning, Reading, read_reply
 
 NEVER_ASKED = 0
 """Booking of an answer that no question of ours stands behind."""
+
+UNREAD = Reading(Meaning.UNKNOWN)
+"""The reading of what has no text, or whose text is the label of one of our buttons."""
+
+_SHORT = 32
+"""Texts up to this length ("1", "да", "отмена") come again and again: they are read once."""
+
+_read_short = lru_cache(maxsize=1024)(read_reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +66,14 @@ def route(
     now: datetime,
 ) -> Routed:
     """Match a message to a visit. `zones` gives each branch's time zone."""
-    reading = read_reply(written.text) if written.text is not None else Reading(Meaning.UNKNOWN)
     raw = written.text if written.text is not None else f"[{written.kind}]"
     pressed = read_payload(written.payload) if written.payload else None
     if pressed is not None:
         answer, booking, appointment = pressed
         for case in cases:
             if case.id == appointment:
-                return _routed(written, raw, reading, case, booking, quoted=True, pressed=answer)
+                return _routed(written, raw, UNREAD, case, booking, quoted=True, pressed=answer)
+    reading = _read(written.text)
     quote = _quoted(written.quoted, cases) if written.quoted else None
     if quote is not None:
         case, booking = quote
@@ -72,6 +81,12 @@ def route(
         settled = contact.pending if only_visit else None
         return _routed(written, raw, reading, case, booking, quoted=True, settled=settled)
     return _unquoted(written, raw, reading, contact, cases, zones, now)
+
+
+def _read(text: str | None) -> Reading:
+    if text is None:
+        return UNREAD
+    return _read_short(text) if len(text) <= _SHORT else read_reply(text)
 
 
 def _routed(

@@ -80,8 +80,7 @@ def ready(attempt: Attempt, draft: Draft) -> bool:
 
 def start_message(draft: Draft) -> None:
     """Use one granted slot: answers to the patient first, then what was planned (rule Z-7)."""
-    owner = draft.case.attempts if draft.has_case else _contact_attempts(draft)
-    waiting = [a for a in owner if not a.is_call and ready(a, draft)]
+    waiting = [a for a in draft.attempts if not a.is_call and ready(a, draft)]
     if not waiting:
         return
     attempt = min(waiting, key=lambda a: (not a.is_free, int(a.id)))
@@ -107,11 +106,15 @@ def start_message(draft: Draft) -> None:
         content=content,
     )
     draft.put(started)
+    if started.purpose is Purpose.CONFIRMATION:
+        _begin_question(draft)
     note_attempt(draft, started, text=content.text)
 
 
-def _contact_attempts(draft: Draft) -> tuple[Attempt, ...]:
-    return draft.contact.attempts if draft.contact is not None else ()
+def _begin_question(draft: Draft) -> None:
+    """A new question has not been misunderstood yet (rule C-13)."""
+    if draft.contact is not None and draft.contact.unclear:
+        draft.contact = evolve(draft.contact, unclear=0)
 
 
 def start_call(draft: Draft) -> None:
@@ -137,9 +140,19 @@ def start_call(draft: Draft) -> None:
     note_attempt(draft, started)
 
 
+def _message(draft: Draft, attempt_id: str) -> Attempt | None:
+    attempt = draft.attempt(attempt_id)
+    return None if attempt is None or attempt.is_call else attempt
+
+
+def _call(draft: Draft, attempt_id: str) -> Attempt | None:
+    attempt = draft.attempt(attempt_id)
+    return attempt if attempt is not None and attempt.is_call else None
+
+
 def message_accepted(draft: Draft, event: MessageAccepted) -> None:
     """The provider took the message: it is charged now (rule T-3)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _message(draft, event.attempt)
     if attempt is None:
         return
     if event.provider_id and attempt.provider_id is None:
@@ -160,7 +173,7 @@ def _took(draft: Draft, attempt: Attempt) -> None:
 
 def message_failed(draft: Draft, event: MessageFailed) -> None:
     """The provider did not take the message (rules H-1, H-2)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _message(draft, event.attempt)
     if attempt is None or attempt.state not in (AttemptState.STARTED, AttemptState.UNKNOWN):
         return
     attempt = evolve(attempt, code=event.code)
@@ -227,7 +240,7 @@ def _limit(draft: Draft, attempt: Attempt) -> datetime | None:
 
 def message_lost(draft: Draft, attempt_id: str) -> None:
     """Nobody knows whether it got through: wait for receipts (rule G-6)."""
-    attempt = draft.attempt(attempt_id)
+    attempt = _message(draft, attempt_id)
     moved = move(attempt, AttemptEvent.LOSE) if attempt is not None else None
     if moved is None:
         return
@@ -242,8 +255,8 @@ def message_lost(draft: Draft, attempt_id: str) -> None:
 
 def message_receipt(draft: Draft, event: MessageReceipt) -> None:
     """A provider's report moves a message forward or not at all (rule H-4)."""
-    attempt = draft.attempt(event.attempt)
-    if attempt is None or attempt.is_call:
+    attempt = _message(draft, event.attempt)
+    if attempt is None:
         return
     if event.provider_id and attempt.provider_id is None:
         attempt = draft.put(evolve(attempt, provider_id=event.provider_id))
@@ -273,7 +286,7 @@ def _undelivered(draft: Draft, attempt: Attempt, failure: Failure) -> None:
 
 def call_answered(draft: Draft, event: CallAnswered) -> None:
     """Somebody picked up: a call with a price is charged now (rule Z-14)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _call(draft, event.attempt)
     moved = move(attempt, AttemptEvent.PICK_UP) if attempt is not None else None
     if moved is not None:
         moved = draft.put(draft.charge(moved))
@@ -282,7 +295,7 @@ def call_answered(draft: Draft, event: CallAnswered) -> None:
 
 def key_pressed(draft: Draft, event: KeyPressed) -> None:
     """Keys 1, 2 and 3 are answers, committed before they are acknowledged (rule C-4)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _call(draft, event.attempt)
     answer = ANSWER_OF_KEY.get(event.key)
     if attempt is None or answer in (None, Answer.REPEAT) or attempt.result is not None:
         return
@@ -297,7 +310,7 @@ def key_pressed(draft: Draft, event: KeyPressed) -> None:
 
 def call_ended(draft: Draft, event: CallEnded) -> None:
     """The call is over; what follows is planned by `advance` (rules C-6, C-7)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _call(draft, event.attempt)
     moved = move(attempt, AttemptEvent.HANG_UP) if attempt is not None else None
     if moved is None:
         return
@@ -310,7 +323,7 @@ def call_ended(draft: Draft, event: CallEnded) -> None:
 
 def call_not_placed(draft: Draft, event: CallNotPlaced) -> None:
     """No line or no trunk: not an attempt, it waits while hours stay open (rule C-6)."""
-    attempt = draft.attempt(event.attempt)
+    attempt = _call(draft, event.attempt)
     moved = move(attempt, AttemptEvent.POSTPONE) if attempt is not None else None
     if moved is None:
         return
@@ -352,8 +365,7 @@ def free_number(draft: Draft, *, ended: bool) -> None:
 
 def reconcile(draft: Draft) -> None:
     """Look after attempts whose worker died or whose outcome is unknown (rule G-6)."""
-    owner = draft.case.attempts if draft.has_case else _contact_attempts(draft)
-    for attempt in owner:
+    for attempt in draft.attempts:
         if attempt.state not in UNDER_WAY:
             continue
         end = lease_end(attempt)

@@ -182,6 +182,7 @@ class Player:
     async def _back(self) -> None:
         """The gateway starts again: the newest schedule first, then what came in meanwhile."""
         held, self._held = self._held, []
+        self._service.engine.up_since = self._service.clock.now()
         if not self._world.schedule_down:
             await self._find(held)
         for missed in held:

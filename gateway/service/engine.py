@@ -82,10 +82,11 @@ class Engine:
         self._carry_out = carry_out
         self._observe = observe
         self._poke = poke
+        self.up_since = clock.now()
 
     async def snapshot(self, clinic: str, snapshot: Appointment) -> Decided:
         """Take a new or changed appointment of the schedule."""
-        event = AppointmentChanged(snapshot)
+        event = AppointmentChanged(snapshot, self.up_since)
         for _ in range(DECIDE_TRIES_MAX):
             settings = await self._clinics.settings(clinic, snapshot.branch)
             case, contact = await self._store.load_case(clinic, snapshot.id)

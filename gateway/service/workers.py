@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gateway.clock import Clock
 from gateway.errors import StoreUnavailable
-from gateway.ports.store import Claimed, Kind, Store
+from gateway.ports.store import Claim, Claimed, Kind, Store
 from gateway.service.engine import Engine
 from gateway.service.write_offs import WriteOffs
 
@@ -106,9 +106,7 @@ class Workers:
         found = False
         ordered = sorted(partitions)
         now = self._clock.now()
-        claims = await asyncio.gather(
-            *(self._store.claim(p, now, CLAIM_MAX, LEASE) for p in ordered)
-        )
+        claims = await self._claim(ordered, now)
         for partition, claim in zip(ordered, claims, strict=True):
             self._next_at[partition] = claim.next_at
             if claim.items:
@@ -116,6 +114,12 @@ class Workers:
                 self._poked.add(partition)
                 await self._decide_all(claim.items)
         return found
+
+    async def _claim(self, partitions: list[int], now: datetime) -> list[Claim]:
+        claims = [self._store.claim(p, now, CLAIM_MAX, LEASE) for p in partitions]
+        if len(claims) == 1:
+            return [await claims[0]]  # without a task, which costs more than the claim
+        return await asyncio.gather(*claims)
 
     async def _decide_all(self, items: tuple[Claimed, ...]) -> None:
         if self._one_by_one:

@@ -188,19 +188,15 @@ class Batch:
         try:
             while data := await self._more(request):
                 taken += len(data)
-                self._check(taken, lines)
+                if taken > self._bytes_max:
+                    raise too_large(self._bytes_max)
                 await self._some(response, reading, lines.feed(data))
             await self._some(response, reading, lines.end())
         except Refused as refused:
             # The response has begun, so the end is told in it: as the line that was not read.
-            ended = _wrong(lines.number + 1, "", f"{refused.detail} Nothing is read from here on.")
+            number = min(lines.number, self._lines_max) + 1
+            ended = _wrong(number, "", f"{refused.detail} Nothing is read from here on.")
             await response.write(ended.answer())
-
-    def _check(self, taken: int, lines: Lines) -> None:
-        if taken > self._bytes_max:
-            raise too_large(self._bytes_max)
-        if lines.number > self._lines_max:
-            raise Refused(413, f"A batch may have at most {self._lines_max} lines.")
 
     async def _more(self, request: web.Request) -> bytes:
         try:
@@ -219,13 +215,18 @@ class Batch:
     ) -> None:
         """Store and answer lines in portions, so that few are under way at once."""
         portion: list[_Line] = []
-        for number, text in texts:
-            portion.append(reading.line(number, text, self._line_max))
+        last = 0
+        for last, text in texts:
+            if last > self._lines_max:
+                break
+            portion.append(reading.line(last, text, self._line_max))
             if len(portion) == AT_ONCE:
                 await self._portion(response, reading.clinic.id, portion)
                 portion = []
         if portion:
             await self._portion(response, reading.clinic.id, portion)
+        if last > self._lines_max:
+            raise Refused(413, f"A batch may have at most {self._lines_max} lines.")
 
     async def _portion(
         self, response: web.StreamResponse, clinic: str, portion: list[_Line]

@@ -62,6 +62,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        # Finding a child by its labels costs as much as checking a signature: done once for each.
+        self._known_hooks: dict[tuple[str, str], Counter] = {}
+        self._known_requests: dict[tuple[str, str, int], Histogram] = {}
         self._up = Gauge(
             "callahead_dependency_up",
             "1 if the dependency answered the last time it was asked.",
@@ -88,11 +91,18 @@ class Metrics:
 
     def hook(self, path: str, result: str) -> None:
         """Count a provider's callback."""
-        self._hooks.labels(path, result).inc()
+        found = self._known_hooks.get((path, result))
+        if found is None:
+            found = self._known_hooks[path, result] = self._hooks.labels(path, result)
+        found.inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the path as it is registered, without anybody's ids."""
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        found = self._known_requests.get((method, route, status))
+        if found is None:
+            found = self._requests.labels(method, route, str(status))
+            self._known_requests[method, route, status] = found
+        found.observe(seconds)
 
     def dependency(self, name: str, *, up: bool) -> None:
         """Note whether a dependency answered."""

@@ -42,6 +42,7 @@ from tests.adapters.store.samples import (
     claimed,
     contact,
     entry,
+    everything,
     message,
     one,
     put,
@@ -119,7 +120,7 @@ class _Documents:
         store, _ = stores
         await put(store, one(case("a1", journal=(entry("first"),)), 0, NOW + MINUTE))
         await put(store, one(contact()))
-        before = await _everything(store)
+        before = await everything(store)
         stale = Commit(
             CLINIC,
             (
@@ -133,11 +134,12 @@ class _Documents:
             seen="event-1",
         )
         assert await store.commit(stale) is Outcome.CONFLICT
-        assert await _everything(store) == before
+        assert await everything(store) == before
         assert await claim(store) == Claim((), NOW + MINUTE)
         retried = Commit(CLINIC, (Write(case("a2"), 0, None),), seen="event-1")
         assert await store.commit(retried) is Outcome.DONE
 
+    @pytest.mark.rule("G-6")
     async def test_an_event_counts_once(self, stores: Stores) -> None:
         store, other = stores
         event = Commit(CLINIC, (Write(case(journal=(entry("x"),)), 0, None),), seen="wamid.1")
@@ -149,6 +151,7 @@ class _Documents:
         elsewhere = Commit("south", (Write(case(clinic="south"), 0, None),), seen="wamid.1")
         assert await store.commit(elsewhere) is Outcome.DONE
 
+    @pytest.mark.rule("G-5")
     async def test_a_timeline_only_grows(self, stores: Stores) -> None:
         store, other = stores
         journal = tuple(entry(f"line {n}") for n in range(600))
@@ -193,22 +196,6 @@ class _Documents:
         assert found is not None
         assert (found.version, found.attempts_made) == (41, 40)
         assert len(await store.timeline(ref())) == 40
-
-
-async def _everything(store: Store) -> object:
-    figures = await store.figures()
-    return (
-        await store.load_case(CLINIC, "a1"),
-        await store.load_case(CLINIC, "a2"),
-        await store.load_contact(CLINIC, NUMBER),
-        await store.timeline(ref("a1")),
-        await store.timeline(ref("a2")),
-        await store.ledger(CLINIC, BRANCH, DAY),
-        await store.open_days(CLINIC, BRANCH),
-        await store.work(CLINIC, BRANCH, DAY, DAY + timedelta(days=1)),
-        await store.cases(CLINIC, BRANCH, NOW, NOW + timedelta(days=9)),
-        (figures.cases, figures.due, figures.waiting, figures.oldest_due),
-    )
 
 
 class _Queue:
@@ -286,7 +273,8 @@ class _Queue:
     async def test_a_changed_branch_wakes_its_open_cases(self, stores: Stores) -> None:
         store, _ = stores
         past, future = NOW - timedelta(days=2), NOW + timedelta(days=2)
-        await put(store, one(case("over", start=past)))
+        await put(store, one(case("over", start=past), 0, NOW + MINUTE))
+        await put(store, one(case("over", start=past), 1, None))
         await put(store, one(case("over, due", start=past), 0, NOW + timedelta(days=5)))
         await put(store, one(case("ahead", start=future)))
         await put(store, one(case("ahead, due", start=future), 0, NOW + MINUTE))
@@ -326,6 +314,7 @@ class _Queue:
 class _Rooms:
     """Pace, lines and ranks."""
 
+    @pytest.mark.rule("Z-15")
     async def test_turns_come_in_order_of_rank(self, stores: Stores) -> None:
         store, _ = stores
         for id_, rank in (("a3", 30.5), ("a1", 10.0), ("b1", 10.0), ("free", 0.0)):
@@ -346,6 +335,7 @@ class _Rooms:
         (again,) = (await claim(store, NOW + LEASE)).items
         assert again.room is None
 
+    @pytest.mark.rule("Z-15")
     async def test_no_more_than_per_minute_in_any_60_seconds(self, stores: Stores) -> None:
         store, other = stores
         await rates(store, per_minute=3, lines=1)
@@ -362,6 +352,7 @@ class _Rooms:
         assert [item.ref.key for item in turn.items] == ["a3"]
         assert turn.next_at == NOW + MINUTE + 20 * SECOND
 
+    @pytest.mark.rule("H-7")
     async def test_the_pace_holds_across_nodes_and_branches_do_not_share_it(
         self, stores: Stores
     ) -> None:
@@ -416,6 +407,7 @@ class _Rooms:
         assert item.grant is not None
         assert item.grant.branch == "east"
 
+    @pytest.mark.rule("H-7", "Z-15")
     async def test_a_line_is_held_until_its_case_is_not_calling(self, stores: Stores) -> None:
         store, other = stores
         await rates(store, per_minute=9, lines=2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -73,6 +74,12 @@ def new_pushes(step: Step) -> list[StatusPush]:
     before, after = step.before[0], step.after[0]
     known = {p.id for p in before.pushes} if before is not None else set()
     return [p for p in after.pushes if p.id not in known] if after is not None else []
+
+
+def is_overdue(attempt: Attempt, now: datetime) -> bool:
+    """Tell whether an outcome has been waited for long enough to be reconciled (G-6)."""
+    since = attempt.not_before or attempt.started_at
+    return attempt.state in GOING and since is not None and since + timedelta(minutes=1) <= now
 
 
 def status_of(case: Case) -> Status:
@@ -247,6 +254,7 @@ def check_states_follow_the_table(driver: Driver, step: Step) -> None:
                 if a.id in known
                 and known[a.id].state not in (AttemptState.PLANNED, a.state)
                 and a.id != named
+                and not is_overdue(known[a.id], step.now)
             }
             assert not changed, "the report was about another attempt"
 
@@ -353,7 +361,8 @@ def check_who_is_called(driver: Driver, step: Step) -> None:
 
 
 def check_a_second_look_changes_nothing(driver: Driver, step: Step) -> None:
-    """`decide` is at rest after each decision: looking again at once adds nothing."""
+    """`decide` is at rest after each decision: looking again at once adds nothing. After a
+    grant the next look may be put off, since what was to be sent has left."""
     if step.after[0] is None:
         return
     case = driver.cases[step.after[0].id]
@@ -361,6 +370,8 @@ def check_a_second_look_changes_nothing(driver: Driver, step: Step) -> None:
     contact = driver.contacts.get(number) if number is not None else None
     settings = driver.settings[case.branch]
     again = decide(case, contact, DueTimeReached(), settings, step.now)
+    if isinstance(step.event, SlotGranted | LineGranted) and again[0] is not None:
+        again = (case if replace(again[0], due=case.due) == case else again[0], again[1])
     assert again[0] is case, "the case changes at a second look"
     assert again[1] is contact, "the contact changes at a second look"
 

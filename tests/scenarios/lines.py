@@ -403,7 +403,11 @@ def _meets(line: Line, part: str, wanted: Any, lines: list[Line]) -> bool:
 
 def _is_price(charge: Line, sms: Line, price: str) -> bool:
     same_case = all(charge[key] == sms[key] for key in ("appointment", "function"))
-    return same_case and Decimal(charge["amount"]) == Decimal(price) * segments(sms["text"])
+    return (
+        same_case
+        and "amount" in charge
+        and Decimal(charge["amount"]) == Decimal(price) * segments(sms["text"])
+    )
 
 
 def assign(expected: list[Pattern], lines: list[Line]) -> int:

@@ -7,13 +7,16 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.store.memory_store import MemoryStore
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import Commit, Outcome
-from gateway.web.batch import AT_ONCE, Lines
+from gateway.web import batch as module
+from gateway.web.batch import AT_ONCE, Batch, Lines
 from gateway.web.server import Limits
 from tests.web.support import Edge, appointment, edge
 
@@ -171,3 +174,48 @@ def test_lines_are_the_same_however_the_stream_is_cut(
         if line.strip() or len(line) > line_max
     ]
     assert got == expected
+
+
+async def test_a_batch_of_too_many_lines_is_cut_off() -> None:
+    async with edge() as running:
+        batch = Batch(running.service, lines_max=3)
+        app = web.Application()
+        app.router.add_post("/{clinic}", batch.post)
+        async with TestClient(TestServer(app, access_log=None)) as client:
+            rows = ndjson(*(appointment(f"A-{number}") for number in range(10)))
+            async with client.post("/zdorovie", data=rows) as got:
+                told = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert [line["status"] for line in told] == ["stored"] * 3 + ["error"]
+    assert told[3]["line"] == 4
+    assert "at most 3 lines" in told[3]["errors"][0]["message"]
+
+
+async def test_a_batch_that_falls_silent_is_ended(
+    web_edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RECEIVE_S", 0.05)
+    reader, writer = await begun(web_edge, ndjson(appointment()))
+    text = await reader.readuntil(b"did not arrive in time")
+    assert b'"status":"stored"' in text
+    writer.close()
+
+
+async def test_a_client_that_leaves_its_batch_loses_nothing_it_was_told(
+    web_edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await begun(web_edge, ndjson(appointment()) + b'{"id": ')
+    await reader.readuntil(b'"stored"')
+    writer.transport.abort()
+    assert (await web_edge.case()).id == "A-1"
+    assert (await web_edge.call("GET", "/health/live", key=None))[0] == 200
+    assert "unexpectedly" not in caplog.text
+
+
+async def begun(running: Edge, text: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin a batch of untold length with some text, and leave it open."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.client.port)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.key}\r\n"
+    writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(text):x}\r\n".encode())
+    writer.write(text + b"\r\n")
+    await writer.drain()
+    return reader, writer

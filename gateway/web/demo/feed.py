@@ -49,6 +49,10 @@ class Feed:
         """Say that something may have changed."""
         self._poked.set()
 
+    def nudge(self) -> None:
+        """Let everyone be told the time at once: its pace has changed."""
+        self._ring()
+
     def close(self) -> None:
         """Let everyone who waits go."""
         self.closed = True

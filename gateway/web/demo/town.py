@@ -10,8 +10,9 @@ Json: TypeAlias = dict[str, Any]
 class Town(Protocol):
     """A clinic's schedule and its patients' phones, in plain JSON.
 
-    Visits are appointments as the API takes them. A chat is `{number, has_account, messages}`, a
-    message `{id, mine, at, text, kind, buttons, quote, state, template}`.
+    Visits are appointments as the API takes them. A chat is `{number, has_account,
+    reads_at_once, messages}`, a message `{id, mine, at, text, kind, buttons, quote, state,
+    template}`.
     """
 
     def visits(self) -> tuple[Json, ...]:

@@ -38,9 +38,9 @@ class View:
             if item["number"] is not None:
                 _introduce(people, item)
         for chat in self._town.chats():
-            person = people.get(chat["number"])
-            if person is not None or chat["messages"]:
-                found[f"chat:{chat['number']}"] = {**chat, **(person or _STRANGER)}
+            person = people.get(chat["number"], _STRANGER)
+            if person["name"] or chat["messages"]:
+                found[f"chat:{chat['number']}"] = {**chat, **person}
         return found
 
     async def _visit(self, visit: Json, clinic: Clinic) -> Json:

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from gateway.ports.store import (
     Claim,
     Claimed,
@@ -67,6 +69,7 @@ class Money:
         assert await store.write_off(CLINIC, write_off(2), MIDNIGHT + timedelta(days=1))
         assert await claim(store, MIDNIGHT + LEASE) == Claim((), None)
 
+    @pytest.mark.rule("T-4")
     async def test_a_day_is_written_off_once_and_only_as_it_stands(self, stores: Stores) -> None:
         store, other = stores
         await put(store, replace(one(case()), charges=(charge("m1"),)))
@@ -83,6 +86,7 @@ class Money:
         assert await store.write_offs(CLINIC, BRANCH, DAY, until) == (write_off(2),)
         assert await store.write_offs(CLINIC, BRANCH, date(2030, 1, 1), DAY) == ()
 
+    @pytest.mark.rule("Z-14")
     async def test_a_late_charge_goes_to_the_next_open_day(self, stores: Stores) -> None:
         store, _ = stores
         days = [date(2030, 2, 27) + timedelta(days=n) for n in range(3)]
@@ -106,6 +110,19 @@ class Money:
         assert await store.write_off(CLINIC, write_off(1), None)
         assert await claim(store, MIDNIGHT) == Claim((), MIDNIGHT + timedelta(days=1))
 
+    async def test_a_day_falls_due_at_the_earliest_moment_its_charges_named(
+        self, stores: Stores
+    ) -> None:
+        store, _ = stores
+        before = DAY - timedelta(days=1)
+        for n, item in enumerate((charge("m1", before), charge("m2"))):
+            await put(store, replace(one(case(), n), charges=(item,)))
+        later = charge("m3", at=MIDNIGHT + timedelta(hours=1))
+        await put(store, replace(one(case(), 2), charges=(later,)))
+        assert await store.write_off(CLINIC, write_off(1, before), None)
+        assert await claim(store) == Claim((), MIDNIGHT)
+
+    @pytest.mark.rule("T-4")
     async def test_racing_charges_are_each_in_one_write_off(self, stores: Stores) -> None:
         store, other = stores
 

@@ -115,3 +115,20 @@ async def rates(store: Store, per_minute: int, lines: int, version: int = 0) -> 
     record = ClinicRecord(CLINIC, version, {}, {})
     saved = await store.save_clinic(record, {BRANCH: Rates(per_minute, lines)})
     assert saved is Outcome.DONE
+
+
+async def everything(store: Store) -> object:
+    """All that a commit may change."""
+    figures = await store.figures()
+    return (
+        await store.load_case(CLINIC, "a1"),
+        await store.load_case(CLINIC, "a2"),
+        await store.load_contact(CLINIC, NUMBER),
+        await store.timeline(ref("a1")),
+        await store.timeline(ref("a2")),
+        await store.ledger(CLINIC, BRANCH, DAY),
+        await store.open_days(CLINIC, BRANCH),
+        await store.work(CLINIC, BRANCH, DAY, DAY + timedelta(days=1)),
+        await store.cases(CLINIC, BRANCH, NOW, NOW + timedelta(days=9)),
+        (figures.cases, figures.due, figures.waiting, figures.oldest_due),
+    )

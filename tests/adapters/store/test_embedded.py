@@ -129,6 +129,7 @@ class Load:
         assert figures.waiting == sum(n > 0 and n % 3 == 0 for n in versions.values())
 
 
+@pytest.mark.rule("G-6")
 @pytest.mark.timeout(120)
 async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     server = await start(tmp_path)

@@ -1,0 +1,289 @@
+"""The demo: the gateway beside a small world of its own, on one port, without any account.
+
+Nothing is simulated inside the gateway. The production adapters talk HTTP to the sandbox that is
+mounted beside them: messages go to its WhatsApp, its signed webhooks come to /hooks/whatsapp, the
+clinic's schedule writes to the API with a key and takes signed changes. Kill it at any moment:
+gateway and world both go on where they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from adapters.sandbox import (
+    PHONE_NUMBER_ID,
+    SCHEDULE_PATH,
+    WHATSAPP_PATH,
+    Keys,
+    Sandbox,
+    fresh_keys,
+    keys_document,
+)
+from gateway.clock import SystemClock
+from gateway.compose import Gateway, open_gateway
+from gateway.compose.demo_clock import DemoClock
+from gateway.compose.demo_day import Day
+from gateway.compose.demo_script import Script, beginning, read_script, visits_of
+from gateway.core.case import Entry
+from gateway.errors import CallaheadError
+from gateway.ports.store import Ref
+from gateway.ports.yaml_lines import read_document
+from gateway.scripts import load_texts
+from gateway.settings import Loaded, Settings
+from gateway.web.auth import digest_of, new_key
+from gateway.web.demo.feed import Feed
+from gateway.web.demo.pages import DemoPages
+from gateway.web.demo.view import View
+from gateway.web.health import running
+from gateway.web.metrics import Metrics
+from gateway.web.patient import PatientPages
+from gateway.web.server import STOP_S, build_app
+
+CLINIC = "demo"
+HOST = "127.0.0.1"
+ZONE = "Europe/Moscow"
+
+LOCK_FILE, KEPT_FILE, CLOCK_FILE = "demo.lock", "demo.json", "clock.json"
+
+NEW_FILES = frozenset({LOCK_FILE})
+"""What may stand in a folder in which a demo begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the demo made once: its first day and the secrets of its world."""
+
+    begins: datetime
+    keys: Keys
+
+
+async def demo(
+    data: Path,
+    *,
+    port: int,
+    stop: asyncio.Event,
+    fresh: bool = False,
+    factor: float | None = None,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve the demo until `stop`; `ready` is told the page's address.
+
+    Raises `CallaheadError` when the port or the folder is taken.
+    """
+    with folder_of(data, fresh=fresh), listener(port) as listening:
+        url = f"http://{HOST}:{listening.getsockname()[1]}"
+        script = load_script()
+        kept = kept_in(data / KEPT_FILE, script)
+        clock = DemoClock(data / CLOCK_FILE, kept.begins, factor)
+        town = Sandbox(clock, load_texts(), data, url=url, clinic=CLINIC, keys=kept.keys)
+        try:
+            await _serve(data, listening, url, script, kept, clock, town, stop, ready)
+        finally:
+            await town.close()
+
+
+async def _serve(
+    data: Path,
+    listening: socket.socket,
+    url: str,
+    script: Script,
+    kept: Kept,
+    clock: DemoClock,
+    town: Sandbox,
+    stop: asyncio.Event,
+    ready: Callable[[str], None],
+) -> None:
+    metrics = Metrics()
+    pokes: list[Callable[[], None]] = []
+
+    def observe(ref: Ref, branch: str, entries: tuple[Entry, ...]) -> None:
+        metrics.observe(ref, branch, entries)
+        for poke in pokes:
+            poke()
+
+    loaded = Loaded(settings_of(url, kept.keys), "the demo's settings", None)
+    async with open_gateway(loaded, data, clock=clock, observe=observe) as gateway:
+        service, serve = gateway.service, gateway.supervisor.serve
+        await settle(gateway, kept.keys)
+        feed = Feed(View(service, town, CLINIC).items)
+        pokes.append(feed.poke)
+        pages = DemoPages(service, town, clock, feed, CLINIC)
+        workers = serve(service.workers.run())
+        app = build_app(
+            service,
+            webhooks=gateway.hooks,
+            public_url=url,
+            metrics=metrics,
+            pings={"workers": running(workers)},
+            extra=[PatientPages(service).add_to, town.add_to, pages.add_to],
+        )
+        async with served(app, listening):
+            prepare_phones(town, script)
+            day = Day(script, visits_of(script, kept.begins.date(), ZONE), town, clock)
+            await day.step()
+            for work in (town.run(), day.run(), clock.keep(), feed.run(), poked(town, feed)):
+                serve(work)
+            ready(f"{url}/demo")
+            await stop.wait()
+        service.workers.stop()
+
+
+async def poked(town: Sandbox, feed: Feed) -> None:
+    """Let the page know of everything that happens outside the gateway."""
+    count = 0
+    while True:
+        count = await town.changed(count)
+        feed.poke()
+
+
+@contextlib.contextmanager
+def folder_of(data: Path, *, fresh: bool) -> Iterator[None]:
+    """Hold the demo's folder for this process alone, emptied first if that is wished.
+
+    A folder that holds anything but a demo is never touched.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    foreign = {item.name for item in data.iterdir()} - NEW_FILES
+    if foreign and not (data / KEPT_FILE).exists():
+        raise CallaheadError(f"{data} holds other data than a demo's; name a folder with --data")
+    lock = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CallaheadError(f"a demo is already running on {data}") from None
+        if fresh:
+            empty(data)
+        yield
+    finally:
+        os.close(lock)
+
+
+def empty(data: Path) -> None:
+    """Remove everything of an earlier demo."""
+    for item in data.iterdir():
+        if item.is_dir():
+            shutil.rmtree(item)
+        elif item.name not in NEW_FILES:
+            item.unlink()
+
+
+@contextlib.contextmanager
+def listener(port: int) -> Iterator[socket.socket]:
+    """Take the port before anything else is done, so that its address is known."""
+    try:
+        listening = socket.create_server((HOST, port))
+    except OSError:
+        raise CallaheadError(
+            f"port {port} is taken by another program; choose one with --port, as in "
+            f"`callahead demo --port {port + 1 if port < 65535 else 8081}`"
+        ) from None
+    with listening:
+        yield listening
+
+
+@contextlib.asynccontextmanager
+async def served(app: web.Application, listening: socket.socket) -> Any:
+    """Serve an application on a socket that is already listening."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def load_script() -> Script:
+    """Read the people and visits that come with the product."""
+    source = "config/demo/patients.yaml"
+    text = (files("config") / "demo" / "patients.yaml").read_text(encoding="utf-8")
+    return read_script(text, source)
+
+
+def kept_in(file: Path, script: Script) -> Kept:
+    """Return what an earlier start made, or make it: a demo begins on the clinic's today."""
+    if file.exists():
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return Kept(datetime.fromisoformat(kept["begins"]), Keys(**kept["keys"]))
+    today = SystemClock().now().astimezone(ZoneInfo(ZONE)).date()
+    made = Kept(beginning(script, today, ZONE), fresh_keys(new_key()[0]))
+    document = {"begins": made.begins.isoformat(), "keys": keys_document(made.keys)}
+    written = file.with_suffix(".new")
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        json.dump(document, opened)
+        opened.flush()
+        os.fsync(opened.fileno())
+    os.replace(written, file)
+    return made
+
+
+def settings_of(url: str, keys: Keys) -> Settings:
+    """Return settings under which the gateway finds its small world."""
+    return Settings.model_validate(
+        {
+            "public_url": url,
+            "store": {"partitions": 1},
+            "webhooks": {"allow_private": True},
+            "schedules": {
+                CLINIC: {
+                    "webhook": {
+                        "url": f"{url}{SCHEDULE_PATH}/changes",
+                        "secret": keys.schedule_secret,
+                    }
+                }
+            },
+            "whatsapp": {
+                "app_secrets": [keys.app_secret],
+                "verify_token": keys.verify_token,
+                "api_base": f"{url}{WHATSAPP_PATH}",
+                "senders": [
+                    {
+                        "phone_number_id": PHONE_NUMBER_ID,
+                        "access_token": keys.access_token,
+                        "clinic": CLINIC,
+                    }
+                ],
+            },
+        }
+    )
+
+
+async def settle(gateway: Gateway, keys: Keys) -> None:
+    """Let the clinic be known, with the key that its schedule uses; a second time does nothing."""
+    service = gateway.service
+    await service.store.save_key(
+        digest_of(keys.api_key), CLINIC, service.clock.now(), "the demo's schedule"
+    )
+    if await service.store.load_clinic(CLINIC) is None:
+        await service.clinics.save(clinic_document())
+
+
+def clinic_document() -> Mapping[str, Any]:
+    """Read the settings of the demo's clinic."""
+    text = (files("config") / "demo" / "clinic.yaml").read_text(encoding="utf-8")
+    document: Mapping[str, Any] = read_document(text, "config/demo/clinic.yaml").data
+    return document
+
+
+def prepare_phones(town: Sandbox, script: Script) -> None:
+    """Give the people of the script their phones."""
+    for patient in script.patients.values():
+        if patient.number is not None:
+            town.phones.set_account(patient.number, patient.whatsapp)
+            town.phones.phone(patient.number).reads_at_once = patient.answers is not None
