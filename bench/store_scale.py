@@ -81,7 +81,7 @@ def realistic(number: int) -> Case:
         AttemptState.ENDED, NOW, NOW, NOW, NOW, 1, result=CallResult.NO_ANSWER,
     )  # fmt: skip
     return Case(
-        clinic, id_, "main", visit, NOW, phone, attempts=(details, call), attempts_made=2,
+        clinic, id_, "main", visit, NOW, number=phone, attempts=(details, call), attempts_made=2,
         seen=("call:CA17:completed", "wamid.1:delivered"), due=NOW,
     )  # fmt: skip
 

@@ -286,12 +286,12 @@ class Case:
     branch: str
     snapshot: Appointment
     recorded_at: datetime
-    appeared_at: datetime  # when it appeared in the schedule, as far as can be told (rule Z-2)
     number: str | None
     phone_reasons: tuple[Reason, ...] = ()
     version: int = 0
     removed: bool = False
     adopted: bool = False
+    appeared_at: datetime | None = None  # None: when it was created (rules Z-1, Z-2)
     booking: int = 1
     booking_since: datetime | None = None  # set from the second booking on
     details: FunctionState = OPEN

@@ -168,7 +168,7 @@ def _record(draft: Draft, snapshot: Appointment, up_since: datetime | None) -> N
         branch=snapshot.branch,
         snapshot=snapshot,
         recorded_at=now,
-        appeared_at=snapshot.created if adopted or missed else now,
+        appeared_at=None if adopted or missed else now,
         number=number,
         phone_reasons=reasons,
         adopted=adopted,

@@ -42,18 +42,23 @@ def window_of(function: Function, case: Case, branch: Branch) -> Window:
     )
 
 
+def appeared(case: Case) -> datetime:
+    """When the visit appeared in the schedule, as far as can be told (rules D-1, Z-2)."""
+    return case.appeared_at or case.snapshot.created
+
+
 def began(case: Case) -> datetime:
     """When the present booking began: when it appeared, or the moment its move was seen."""
-    return case.booking_since or case.appeared_at
+    return case.booking_since or appeared(case)
 
 
 def _details(case: Case, branch: Branch) -> Window:
     """The hour at which it appeared decides (rules D-3, Z-2)."""
-    appeared = case.appeared_at
+    seen = appeared(case)
     hours = branch.details.hours
     latest = case.snapshot.start - policy.DETAILS_LEAD
-    outside = not case.adopted and not is_open(hours, appeared, branch.timezone)
-    return Window(case.recorded_at, appeared, latest, hours, outside, appeared >= latest)
+    outside = not case.adopted and not is_open(hours, seen, branch.timezone)
+    return Window(case.recorded_at, seen, latest, hours, outside, seen >= latest)
 
 
 def _confirmation(case: Case, branch: Branch) -> Window:

@@ -1,20 +1,25 @@
 """One dialogue on one live call.
 
 The answer is committed the moment the key is pressed, before the acknowledgement is spoken
-(rule C-4): a call that is cut off in the middle of "thank you" has still counted.
+(rule C-4): a call that is cut off in the middle of "thank you" has still counted. What is
+acknowledged is what is true then: nobody hears "confirmed" for a visit that the clinic has
+cancelled meanwhile (rules C-10, C-17).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+from gateway.core.case import Case
 from gateway.core.events import CallAnswered, CallEnded, CallNotPlaced, Event, KeyPressed
-from gateway.core.model import CallResult
-from gateway.ivr.menu import Key, Turn, resume, start
+from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult
+from gateway.ivr.menu import Key, Prompt, Turn, resume, start
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Telephony
 
-Report = Callable[[Ref, Event], Awaitable[None]]
+Report = Callable[[Ref, Event], Awaitable[Case | None]]
+"""Commits what happened and returns the case as it stands then."""
 
 
 async def hold_call(trunk: Telephony | None, order: CallOrder, report: Report) -> None:
@@ -30,25 +35,35 @@ async def hold_call(trunk: Telephony | None, order: CallOrder, report: Report) -
     except NotAnswered as error:
         await report(order.ref, CallEnded(order.attempt, error.result))
         return
-    await report(order.ref, CallAnswered(order.attempt))
-    result, keys = await _talk(line, order, report)
+    try:
+        await report(order.ref, CallAnswered(order.attempt))
+        result, keys = await _talk(line, order, report)
+    finally:
+        await line.hang_up()
     await report(order.ref, CallEnded(order.attempt, result, keys))
 
 
 async def _talk(line: Line, order: CallOrder, report: Report) -> tuple[CallResult, str]:
     session, turn = start()
     following: Turn | None = turn
-    result = CallResult.HANGUP
     while following is not None:
-        if following.result is not None:
-            result = following.result
+        result = following.result
+        if result is not None:
             if following.answer is not None:
-                await report(order.ref, KeyPressed(order.attempt, session.keys[-1]))
+                case = await report(order.ref, KeyPressed(order.attempt, session.keys[-1]))
+                if not _came_true(following.answer, case, order):
+                    following = replace(following, prompt=Prompt.LATE)
             await line.play(following)
-            break
+            return result, session.keys
         heard = await line.play(following)
         session, following = resume(session, heard)
         if following is None and isinstance(heard, Key):
             raise AssertionError("a key is always answered")
-    await line.hang_up()
-    return result, session.keys
+    return CallResult.HANGUP, session.keys
+
+
+def _came_true(answer: Answer, case: Case | None, order: CallOrder) -> bool:
+    """Tell whether the visit that was called about is now what the patient wants it to be."""
+    if case is None or case.removed or case.snapshot.start != order.snapshot.start:
+        return False
+    return case.status is STATUS_OF_ANSWER.get(answer)

@@ -7,13 +7,14 @@ leaves an attempt in state `started`, and whoever gets its lease reconciles it (
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Protocol
+from itertools import chain, repeat
+from typing import Protocol, TypeVar
 
 from gateway.clock import Clock
 from gateway.core import policy
-from gateway.core.case import Attempt, Contact, Notice, StatusPush
+from gateway.core.case import Attempt, Case, Contact, Notice, StatusPush
 from gateway.core.events import (
     Event,
     Failure,
@@ -47,6 +48,8 @@ from gateway.service.engine import Effect, Engine
 
 log = logging.getLogger("callahead.effects")
 
+R = TypeVar("R")
+
 HINT_FOR = timedelta(days=8)
 """How long a provider's message id leads to its case: receipts repeat for up to 7 days."""
 
@@ -55,7 +58,12 @@ LINK_FOR = timedelta(days=400)
 when a link is no longer valid."""
 
 REPORT_PAUSES_S = (0.1, 0.5, 2.0, 5.0)
-"""Pauses before an outcome is reported again while the store does not answer."""
+"""Pauses before an outcome is reported again while the store does not answer; the last one
+repeats."""
+
+REPORT_FOR = timedelta(seconds=90)
+"""How long an outcome is kept for a store that does not answer. Shorter than `SEND_LEASE`: after
+that the attempt is reconciled, and a late outcome would come between."""
 
 
 class Spawn(Protocol):
@@ -118,18 +126,25 @@ class Effects:
         finally:
             self.under_way -= 1
 
-    async def report(self, ref: Ref, event: Event) -> None:
-        """Apply an outcome, patiently: it must not be lost because the store is restarting."""
-        if self._engine is None:
+    async def report(self, ref: Ref, event: Event) -> Case | None:
+        """Apply an outcome and return the case as it stands then."""
+        engine = self._engine
+        if engine is None:
             raise AssertionError("effects have no engine")
-        for pause in REPORT_PAUSES_S:
+        return (await self._patiently(lambda: engine.apply(ref, event))).case
+
+    async def _patiently(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask the store again while it does not answer: what has happened must not be lost
+        because the store is restarting."""
+        until = self._clock.now() + REPORT_FOR
+        for pause in chain(REPORT_PAUSES_S, repeat(REPORT_PAUSES_S[-1])):
             try:
-                await self._engine.apply(ref, event)
+                return await ask()
             except StoreUnavailable:
+                if self._clock.now() + timedelta(seconds=pause) > until:
+                    raise
                 await self._clock.sleep(pause)
-            else:
-                return
-        await self._engine.apply(ref, event)
+        raise AssertionError("pauses never end")
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -149,14 +164,17 @@ class Effects:
             event = await self._offer(adapter, effect, attempt)
         if isinstance(event, MessageAccepted) and event.provider_id:
             hint = f"msg:{attempt.channel.value}:{event.provider_id}"
-            await self._store.remember(hint, effect.ref, HINT_FOR)
+            await self._remember(hint, effect.ref, HINT_FOR)
         await self.report(effect.ref, event)
 
     async def _remember_link(self, ref: Ref, attempt: Attempt) -> None:
         """The patient page finds its visit by the link's token (rule P-2)."""
         link = attempt.content.link if attempt.content is not None else None
         if link is not None:
-            await self._store.remember(f"link:{link.rsplit('/', 1)[-1]}", ref, LINK_FOR)
+            await self._remember(f"link:{link.rsplit('/', 1)[-1]}", ref, LINK_FOR)
+
+    async def _remember(self, hint: str, ref: Ref, ttl: timedelta) -> None:
+        await self._patiently(lambda: self._store.remember(hint, ref, ttl))
 
     async def _offer(self, adapter: Messaging, effect: Effect, attempt: Attempt) -> Event:
         branch, contact = effect.settings.branch, effect.contact

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from gateway.core.case import Attempt, Case, Contact
+from gateway.core.case import UNDER_WAY, Attempt, Case, Contact
 from gateway.core.events import MessageReceipt
 from gateway.core.model import Channel
 from gateway.core.phone import normalise_number
@@ -91,7 +91,9 @@ class Inbox:
         for attempt in attempts:
             if attempt.provider_id == item.provider_id:
                 return ref, attempt.id
-        return None
+        # The receipt has overtaken the response to the send: only one can be waiting for its id.
+        waiting = [a for a in attempts if a.channel is item.channel and _waits_for_id(a)]
+        return (ref, waiting[0].id) if len(waiting) == 1 else None
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -149,6 +151,10 @@ class Inbox:
         if clinic is not None:
             hint = _alias(channel, sender, account)
             await self._store.remember(hint, Ref(Kind.CONTACT, clinic, number), ALIAS_FOR)
+
+
+def _waits_for_id(attempt: Attempt) -> bool:
+    return attempt.state in UNDER_WAY and attempt.provider_id is None
 
 
 def _alias(channel: Channel, sender: str, account: str) -> str:

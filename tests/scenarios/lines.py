@@ -132,7 +132,7 @@ FORM: dict[str, dict[str, Callable[[Any], bool]]] = {
         "to": _one_of(*STATUSES),
         "source": _one_of(*SOURCES),
     },
-    "conflict": {"answer": _one_of(*ANSWERS), "status": _one_of(*STATUSES)},
+    "conflict": {"answer": _one_of(*ANSWERS), "status": _one_of(*STATUSES, "removed")},
     "opt_out": {"from": _text},
     "opt_in": {"from": _text},
     "needs_attention": {"why": _text},

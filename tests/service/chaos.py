@@ -41,7 +41,7 @@ STEPS = frozenset(
         "open_days",
     }
 )
-"""Operations of the store before and after which a node may die."""
+"""Operations of the store before and after which a node may die; an empty claim is no step."""
 
 
 class Fate:
@@ -77,9 +77,11 @@ class MortalStore:
 
     def _mortal(self, name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
         async def call(*args: Any, **more: Any) -> Any:
-            await self._fate.step(f"before {name}")
+            if name != "claim":
+                await self._fate.step(f"before {name}")
             result = await operation(*args, **more)
-            await self._fate.step(f"after {name}")
+            if name != "claim" or result.items:
+                await self._fate.step(f"after {name}")
             return result
 
         return call
@@ -172,7 +174,8 @@ class Line:
         return Key(self._keys.pop(0)) if self._keys else HungUp()
 
     async def hang_up(self) -> None:
-        await self._fate.step("before hanging up")
+        if not self._fate.dead.is_set():  # a line of a dead process is cut anyway
+            await self._fate.step("before hanging up")
 
 
 class MortalTrunk:

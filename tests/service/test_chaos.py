@@ -102,7 +102,7 @@ class Day:
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
             ),
-            poll_s=60.0,
+            poll_s=None,
         )
 
     async def _live(self, fate: Fate) -> None:

@@ -43,7 +43,7 @@ def case(id_: str = "a1", *, branch: str = BRANCH, clinic: str = CLINIC, **field
     start = fields.pop("start", NOW + timedelta(days=1))
     assert isinstance(start, datetime)
     snapshot = Appointment(id_, branch, start, NOW - timedelta(days=9), Person("p1", "Анна"))
-    made = Case(clinic, id_, branch, snapshot, NOW, NUMBER)
+    made = Case(clinic, id_, branch, snapshot, NOW, number=NUMBER)
     return replace(made, **fields)  # type: ignore[arg-type]  # a test names real fields
 
 
