@@ -73,6 +73,7 @@ class Tools:
     store: Store
     read_appointment: Callable[[object], Appointment]
     allow_private: bool = False
+    published: Callable[[str], None] = lambda _: None  # rung with the clinic of a new change
 
     async def close(self) -> None:
         """Close what was made for the adapters; the store belongs to its own maker."""
@@ -86,10 +87,11 @@ def make_tools(
     read_appointment: Callable[[object], Appointment],
     *,
     allow_private: bool = False,
+    published: Callable[[str], None] = lambda _: None,
 ) -> Tools:
     """Return the shared tools; connections open with their first request."""
     clinics = webhook.webhook_client(allow_private=allow_private)
-    return Tools(HttpClient(), clinics, clock, store, read_appointment, allow_private)
+    return Tools(HttpClient(), clinics, clock, store, read_appointment, allow_private, published)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def _webhook(options: Options, tools: Tools) -> Schedule:
 
 
 def _feed(_options: Options, tools: Tools) -> Schedule:
-    return feed.FeedSchedule(tools.store)
+    return feed.FeedSchedule(tools.store, tools.published)
 
 
 MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {

@@ -10,14 +10,12 @@ strings, times are ISO 8601 in UTC. Journals and `wake` are not part of a docume
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.case import Case, Contact, Entry
@@ -36,10 +34,8 @@ _ENTRY: Final = TypeAdapter(Entry)
 _CHARGE: Final = TypeAdapter(Charge)
 _WRITE_OFF: Final = TypeAdapter(WriteOff)
 
-_LEFT_OUT: Final[Mapping[type, frozenset[str]]] = {
-    Case: frozenset({"journal", "version"}),
-    Contact: frozenset({"journal", "version", "wake"}),
-}
+_CASE_LEAVES: Final = {"journal", "version"}
+_CONTACT_LEAVES: Final = {"journal", "version", "wake"}
 
 
 def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:
@@ -54,36 +50,8 @@ def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-_Shape = tuple[tuple[tuple[str, object], ...], Callable[[Any], tuple[Any, ...]]]
-
-_SHAPES: Final[dict[type, _Shape]] = {}
-"""Of every class that was written: its fields with their defaults, and what reads them all."""
-
-_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
-
-
-def _wrap(document: object) -> bytes:
-    return b"%b%b}" % (_HEAD, orjson.dumps(document, _written, _OPTIONS))
-
-
-def _written(value: object) -> object:
-    """Return the fields of a dataclass that are not at their default, a decimal as text."""
-    if isinstance(value, Decimal):
-        return str(value)
-    known, read = _SHAPES.get(type(value)) or _shape(type(value))
-    return {
-        name: item
-        for (name, default), item in zip(known, read(value), strict=True)
-        if item is not default and item != default
-    }
-
-
-def _shape(kind: type) -> _Shape:
-    left_out = _LEFT_OUT.get(kind, frozenset())
-    known = tuple((f.name, f.default) for f in fields(kind) if f.name not in left_out)
-    shape = known, attrgetter(*(name for name, _ in known))
-    _SHAPES[kind] = shape
-    return shape
+def _wrap(body: bytes) -> bytes:
+    return _HEAD + body + b"}"
 
 
 def _read(kind: str, adapter: TypeAdapter[T], raw: bytes) -> T:
@@ -101,7 +69,7 @@ def _read(kind: str, adapter: TypeAdapter[T], raw: bytes) -> T:
 
 def dump_case(case: Case) -> bytes:
     """Write a case."""
-    return _wrap(case)
+    return _wrap(_CASE.dump_json(case, exclude=_CASE_LEAVES, exclude_defaults=True))
 
 
 def load_case(raw: bytes, version: int) -> Case:
@@ -111,7 +79,7 @@ def load_case(raw: bytes, version: int) -> Case:
 
 def dump_contact(contact: Contact) -> bytes:
     """Write a contact."""
-    return _wrap(contact)
+    return _wrap(_CONTACT.dump_json(contact, exclude=_CONTACT_LEAVES, exclude_defaults=True))
 
 
 def load_contact(raw: bytes, version: int) -> Contact:
@@ -131,7 +99,7 @@ def _versioned(document: D, version: int) -> D:
 
 def dump_entry(entry: Entry) -> bytes:
     """Write a line of a timeline."""
-    return _wrap(entry)
+    return _wrap(_ENTRY.dump_json(entry, exclude_defaults=True))
 
 
 def load_entry(raw: bytes) -> Entry:
@@ -141,7 +109,7 @@ def load_entry(raw: bytes) -> Entry:
 
 def dump_charge(charge: Charge) -> bytes:
     """Write a ledger entry."""
-    return _wrap(charge)
+    return _wrap(_CHARGE.dump_json(charge, exclude_defaults=True))
 
 
 def load_charge(raw: bytes, day: date) -> Charge:
@@ -152,7 +120,7 @@ def load_charge(raw: bytes, day: date) -> Charge:
 
 def dump_write_off(write_off: WriteOff) -> bytes:
     """Write a daily write-off."""
-    return _wrap(write_off)
+    return _wrap(_WRITE_OFF.dump_json(write_off, exclude_defaults=True))
 
 
 def load_write_off(raw: bytes) -> WriteOff:

@@ -27,13 +27,14 @@ from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.schema import read_appointment, warnings_of
 from gateway.ports.schema_scenario import read_scenario
-from gateway.ports.store import Ref, Store
+from gateway.ports.store import Outcome, Ref, Store
 from gateway.ports.webhook import Webhook
 from gateway.ports.yaml_lines import Document
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
 from gateway.service.supervisor import Supervisor
 from gateway.settings import Loaded, Settings
+from gateway.web.changes import Bell
 from gateway.web.health import Ping, running
 from gateway.web.metrics import Metrics
 from gateway.web.patient import PatientPages
@@ -172,14 +173,24 @@ async def open_gateway(
     *,
     clock: Clock | None = None,
     observe: Callable[[Ref, str, tuple[Entry, ...]], None] = lambda *_: None,
+    committed: Callable[[Outcome], None] = lambda _: None,
+    published: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Gateway]:
-    """Build everything on the configured store; nothing runs yet but the store's server."""
+    """Build everything on the configured store; nothing runs yet but the store's server.
+
+    `observe` is told of every committed journal, `committed` of what came of every commit,
+    `published` of the clinic whose feed has something new.
+    """
     settings = loaded.settings
     await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
     async with Supervisor() as supervisor, store_of(settings, data, supervisor) as store:
         used = clock or SystemClock()
         tools = registry.make_tools(
-            used, store, appointment_of, allow_private=settings.webhooks.allow_private
+            used,
+            store,
+            appointment_of,
+            allow_private=settings.webhooks.allow_private,
+            published=published,
         )
         try:
             adapters = build_adapters(loaded, tools)
@@ -195,7 +206,8 @@ async def open_gateway(
                 link_secret=link_secret(settings, data),
                 spawn=supervisor.spawn,
             )
-            yield Gateway(settings, assemble(parts, observe=observe), supervisor, adapters.hooks)
+            service = assemble(parts, observe=observe, committed=committed)
+            yield Gateway(settings, service, supervisor, adapters.hooks)
             await supervisor.drain()
         finally:
             await tools.close()
@@ -223,8 +235,14 @@ def link_secret(settings: Settings, data: Path) -> bytes:
 async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
     """Serve until SIGTERM or SIGINT: `web` takes requests, `work` the due queue."""
     stop = stop_on_signals()
-    metrics = Metrics()
-    async with open_gateway(loaded, data, observe=metrics.observe) as gateway:
+    metrics, bell = Metrics(), Bell()
+    async with open_gateway(
+        loaded,
+        data,
+        observe=metrics.observe,
+        committed=metrics.committed,
+        published=bell.ring,
+    ) as gateway:
         pings: dict[str, Ping] = {}
         if "work" in roles:
             workers = gateway.supervisor.serve(gateway.service.workers.run())
@@ -234,6 +252,7 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
             webhooks=gateway.hooks,
             public_url=gateway.settings.public_url,
             metrics=metrics,
+            bell=bell,
             pings=pings,
             extra=[PatientPages(gateway.service).add_to],
         )

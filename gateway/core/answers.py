@@ -38,6 +38,9 @@ from gateway.core.reply import Meaning
 STATE = "state"
 """Wording key of "what is true now"; resolved when the message leaves, so it is true then."""
 
+CONFLICT = "acknowledgement.conflict"
+"""Wording key of "your answer did not count": the schedule had changed meanwhile (rule S-2)."""
+
 ANSWER_OF_MEANING: dict[Meaning, Answer] = {
     Meaning.CONFIRM: Answer.CONFIRM,
     Meaning.RESCHEDULE: Answer.RESCHEDULE,
@@ -237,6 +240,7 @@ def tell(
         about=about,
         choices=choices,
         reply_to=event.provider_id if draft.has_case else None,
+        to=contact.number if contact is not None else None,
     )
 
 
@@ -426,7 +430,7 @@ def _tell_conflict(draft: Draft, push: StatusPush) -> None:
             Purpose.ACKNOWLEDGEMENT,
             channel,
             Function.CONFIRMATION,
-            about="acknowledgement.conflict",
+            about=CONFLICT,
         )
 
 

@@ -135,8 +135,12 @@ class Draft:
         after_call: bool = False,
         reply_to: str | None = None,
         choices: tuple[tuple[str, datetime], ...] = (),
+        to: str | None = None,
     ) -> Attempt:
-        """Add a planned attempt to the case, or to the contact where there is no case."""
+        """Add a planned attempt to the case, or to the contact where there is no case.
+
+        It goes to the case's number unless `to` says who has just written.
+        """
         if self._case is not None:
             made = self._case.attempts_made + 1
             self._case = evolve(self._case, attempts_made=made)
@@ -154,7 +158,7 @@ class Draft:
                 function=function,
                 purpose=purpose,
                 channel=channel,
-                to=number,
+                to=to or number,
                 not_before=not_before,
                 after_call=after_call,
                 about=about,

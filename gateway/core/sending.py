@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from gateway.core import cascade, policy
-from gateway.core.answers import STATE, apply_answer, state_about
+from gateway.core.answers import CONFLICT, STATE, apply_answer, state_about
 from gateway.core.case import (
     UNDER_WAY,
     Attempt,
@@ -84,9 +84,7 @@ def start_message(draft: Draft) -> None:
     if not waiting:
         return
     attempt = min(waiting, key=lambda a: (not a.is_free, int(a.id)))
-    about = attempt.about
-    if about == STATE:
-        about = state_about(draft.case, draft.now)
+    about = _true_about(draft, attempt)
     content = compose(
         draft.settings.texts,
         about,
@@ -115,6 +113,15 @@ def _begin_question(draft: Draft) -> None:
     """A new question has not been misunderstood yet (rule C-13)."""
     if draft.contact is not None and draft.contact.unclear:
         draft.contact = evolve(draft.contact, unclear=0)
+
+
+def _true_about(draft: Draft, attempt: Attempt) -> str:
+    """Words about the visit's state are chosen when they leave, so that they are true then."""
+    if attempt.about == STATE:
+        return state_about(draft.case, draft.now)
+    if attempt.about == CONFLICT and draft.case.removed:
+        return state_about(draft.case, draft.now)
+    return attempt.about
 
 
 def start_call(draft: Draft) -> None:

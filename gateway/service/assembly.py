@@ -16,7 +16,7 @@ from gateway.core.model import Channel
 from gateway.core.wording import Texts
 from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
-from gateway.ports.store import Ref, Store, WriteOff
+from gateway.ports.store import Outcome, Ref, Store, WriteOff
 from gateway.ports.telephony import Telephony
 from gateway.service.clinics import Clinics
 from gateway.service.effects import Effects, Spawn
@@ -60,6 +60,7 @@ def assemble(
     *,
     observe: Callable[[Ref, str, tuple[Entry, ...]], None] = lambda *_: None,
     observe_write_off: Callable[[str, WriteOff], None] = lambda *_: None,
+    committed: Callable[[Outcome], None] = lambda _: None,
     poll_s: float | None = 1.0,
     one_by_one: bool = False,
 ) -> Service:
@@ -94,6 +95,7 @@ def assemble(
         carry_out=effects.carry_out,
         observe=observe,
         poke=poke,
+        committed=committed,
     )
     effects.report_to(engine)
     write_offs = WriteOffs(parts.store, clinics, parts.clock, observe=observe_write_off)

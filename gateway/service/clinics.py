@@ -110,7 +110,7 @@ class Clinics:
         def replaced(_: Mapping[str, object] | None) -> Mapping[str, object]:
             return checked
 
-        return await self._save(clinic_id, replaced)
+        return await self.change(clinic_id, replaced)
 
     async def merge(self, clinic_id: str, branch_id: str, patch: Mapping[str, object]) -> Clinic:
         """Merge fields of one branch; raise `InvalidInput` or `NotFound`."""
@@ -120,13 +120,17 @@ class Clinics:
                 raise NotFound(f"no clinic {clinic_id!r}")
             return normalise_clinic(merge_branch(stored, branch_id, patch))
 
-        return await self._save(clinic_id, merged)
+        return await self.change(clinic_id, merged)
 
-    async def _save(
+    async def change(
         self,
         clinic_id: str,
         change: Callable[[Mapping[str, object] | None], Mapping[str, object]],
     ) -> Clinic:
+        """Replace the stored document by what `change` makes of it, whoever else is at it.
+
+        `change` gets None for a new clinic, may be called again, and raises what it refuses.
+        """
         for _ in range(SAVE_TRIES_MAX):
             stored = await self._store.load_clinic(clinic_id)
             document = change(stored.document if stored else None)

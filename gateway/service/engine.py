@@ -2,8 +2,9 @@
 
 The engine loads the documents that an event concerns, lets the core decide, commits, and hands
 what was started to the effects. A version that did not hold means somebody else was faster:
-load again, decide again. Nothing is kept in memory between two events, so any node may take any
-event, and a crash between any two lines is a lease that runs out.
+load again, decide again. Nothing is relied on between two events, so any node may take any event,
+and a crash between any two lines is a lease that runs out. A case whose effect is under way is kept
+as it was committed, to spare a look at it when the outcome comes: only its version can make it count.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ P = TypeVar("P", StatusPush, Notice)
 
 DECIDE_TRIES_MAX = 20
 """Optimistic tries for one event; each lost try means that another event got through."""
+
+FRESH_MAX = 256
+"""How many just committed cases are kept for the outcomes of their effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Engine:
         carry_out: Callable[[Effect], None],
         observe: Observer,
         poke: Callable[[str], None],
+        committed: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._clinics = clinics
@@ -82,7 +87,9 @@ class Engine:
         self._carry_out = carry_out
         self._observe = observe
         self._poke = poke
+        self._committed = committed
         self.up_since = clock.now()
+        self._fresh: dict[Ref, tuple[Case, Contact]] = {}
 
     async def snapshot(self, clinic: str, snapshot: Appointment) -> Decided:
         """Take a new or changed appointment of the schedule."""
@@ -105,14 +112,16 @@ class Engine:
         self, ref: Ref, event: Event, *, seen: str | None = None, branch: str | None = None
     ) -> Decided:
         """Apply an event to a case or contact; one that does not exist stays so."""
+        fresh = self._fresh.pop(ref, None)
         for _ in range(DECIDE_TRIES_MAX):
-            case, contact = await self._load(ref)
+            case, contact = fresh or await self._load(ref)
             if case is None and contact is None:
                 return Decided(None, None, changed=False)
             settings = await self._settings_for(ref, case, contact, branch)
             decided = await self._decide(case, contact, event, settings, seen=seen)
-            if decided is not None:
+            if decided is not None and (decided.changed or fresh is None):
                 return decided
+            fresh = None
         raise StoreUnavailable("the case keeps changing; try again")
 
     async def granted(self, item: Claimed) -> None:
@@ -224,6 +233,7 @@ class Engine:
             before, after, branch, now, seen=seen, grant=grant, rewrite=claimed and same
         )
         outcome = await self._store.commit(commit)
+        self._committed(outcome)
         if outcome is Outcome.CONFLICT:
             return None
         if outcome is Outcome.DUPLICATE:
@@ -246,6 +256,8 @@ class Engine:
         settings: Settings,
     ) -> None:
         case, contact = after
+        if case is not None and case is not before[0]:
+            self._keep(case, contact)
         for ref, attempt in started(before, after):
             self._carry_out(Effect(ref, settings, case, contact, attempt=attempt))
         if case is not None and case is not before[0]:
@@ -256,6 +268,15 @@ class Engine:
             older = before[1].notices if before[1] is not None else ()
             for notice in _started_pushes(older, contact.notices):
                 self._carry_out(Effect(ref_of(contact), settings, None, contact, push=notice))
+
+
+    def _keep(self, case: Case, contact: Contact | None) -> None:
+        """Keep what `_load` would bring, until an effect's outcome asks for it."""
+        if contact is None or contact.number != case.number:
+            return
+        if len(self._fresh) >= FRESH_MAX:
+            del self._fresh[next(iter(self._fresh))]
+        self._fresh[ref_of(case)] = case, contact
 
 
 def _started_pushes(before: tuple[P, ...], after: tuple[P, ...]) -> list[P]:

@@ -53,7 +53,7 @@ class Clinics:
             return merge_clinic(stored, patch)
 
         # Changes of several branches at once are tried again together when another came first.
-        return _shown(await self._service.clinics._save(clinic, merged))
+        return _shown(await self._service.clinics.change(clinic, merged))
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the addresses."""

@@ -4,7 +4,7 @@ import { ask, flash, h, icon, initials, phone, toast } from "./dom.js";
 import { clock, day, dayName, page, t } from "./words.js";
 import { isAsked } from "./schedule.js";
 
-let world, showTab;
+let world, showTab, mark;
 let current = null;
 let quoted = null;
 const rows = new Map();
@@ -13,6 +13,7 @@ const drafts = new Map();
 export function begin(state, handlers) {
   world = state;
   showTab = handlers.showTab;
+  mark = handlers.mark;
 }
 
 export const nameOf = (chat) => chat.name || t().stranger;
@@ -27,6 +28,7 @@ export function open(number) {
   document.body.classList.toggle("in-chat", number !== null);
   for (const [key, row] of rows) row.button.setAttribute("aria-current", String(key === number));
   drawChat(true);
+  mark(number);
   if (number) showTab("chats");
 }
 
@@ -53,10 +55,9 @@ export function show(changed, language) {
 }
 
 function order(a, b) {
-  const x = newest(a), y = newest(b);
-  if (x && y) return x.at === y.at ? a.number.localeCompare(b.number) : x.at < y.at ? 1 : -1;
-  if (x || y) return x ? -1 : 1;
-  return a.number.localeCompare(b.number);
+  const x = (newest(a)?.at || "").slice(0, 16), y = (newest(b)?.at || "").slice(0, 16);
+  if (x !== y) return x < y ? 1 : -1;
+  return a.reads_at_once - b.reads_at_once || a.number.localeCompare(b.number);
 }
 
 function row(chat, changed) {
@@ -87,7 +88,7 @@ function build(chat) {
   );
   const element = h("li", { "data-number": chat.number }, button);
   const fill = (now) => {
-    name.textContent = nameOf(now);
+    name.textContent = nameOf(now).split(" ").slice(0, 2).join(" ");
     avatar.textContent = initials(nameOf(now));
     const message = newest(now);
     time.textContent = message ? clock(new Date(message.at)) : "";
@@ -99,7 +100,7 @@ function build(chat) {
     badge.setAttribute("aria-label", t().unread(unread));
     const asked = now.visits.some((id) => world.visits.has(id) && isAsked(world.visits.get(id)));
     tag.textContent = !now.has_account ? t().no_whatsapp : asked ? (now.reads_at_once ? t().alone : t().asked) : "";
-    tag.className = `tag ${!now.has_account ? "" : asked ? "asked" : ""}`;
+    tag.className = `tag ${now.has_account && asked && !now.reads_at_once ? "asked" : ""}`;
     tag.title = asked && now.reads_at_once ? t().alone_hint : "";
     tag.hidden = !tag.textContent;
     element.classList.toggle("none", !message);

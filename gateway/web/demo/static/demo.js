@@ -3,7 +3,7 @@
 import * as chats from "./chats.js";
 import { ask, h, post } from "./dom.js";
 import * as schedule from "./schedule.js";
-import { day, local, page, seconds, t, weekday } from "./words.js";
+import { day, local, page, seconds, short, t, weekday } from "./words.js";
 
 const SPEEDS = [0, 1, 10, 60, 300];
 const STEPS_SEEN = "callahead-steps-seen";
@@ -88,7 +88,8 @@ function tick() {
   if (world.live && key !== shownDay) {
     const first = shownDay === "";
     shownDay = key;
-    byId("date").textContent = weekday(now);
+    byId("date").textContent = `${weekday(now)} · ${t().clinic_time}`;
+    byId("date-brief").textContent = `${short(now)}, ${t().clinic_time}`;
     if (!first) schedule.show(new Map());
   }
 }
@@ -226,6 +227,7 @@ byId("language").addEventListener("click", () => {
 });
 
 schedule.begin(world, { openChat: (number) => (location.hash = `chat/${number}`), openMove });
-chats.begin(world, { showTab });
+chats.begin(world, { showTab, mark: schedule.mark });
+showTab("schedule");
 speak();
 chats.show(new Map(), true);

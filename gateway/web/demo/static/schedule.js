@@ -1,7 +1,7 @@
 // The schedule: days, visits, what Callahead did for each, and what the staff can do.
 
 import { ask, flash, h, icon, toast } from "./dom.js";
-import { clock, day, dayName, local, page, seconds, t, when } from "./words.js";
+import { clock, day, dayName, page, seconds, t, when } from "./words.js";
 
 const FUNCTIONS = ["details", "confirmation", "reminder"];
 const WAITING = new Set(["waiting"]);
@@ -10,6 +10,7 @@ const GOOD = new Set(["sending", "sent", "delivered", "read", "answered"]);
 let world, openChat, openMove;
 const rows = new Map();
 let opened = null;
+let marked = null;
 
 export function begin(state, handlers) {
   world = state;
@@ -22,6 +23,19 @@ export function begin(state, handlers) {
     if (event.key === "Escape") closeWhy(true);
   });
   document.getElementById("days").addEventListener("scroll", () => closeWhy(), { passive: true });
+}
+
+/** Show which visits belong to the phone that is open. */
+export function mark(number) {
+  marked = number;
+  let first = null;
+  for (const [id, known] of rows) {
+    const visit = world.visits.get(id);
+    const theirs = number !== null && visit !== undefined && visit.number === number;
+    known.element.classList.toggle("theirs", theirs);
+    if (theirs && (!first || (visit.start < first.start && visit.status === "unconfirmed"))) first = visit;
+  }
+  if (first) rows.get(first.id).element.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 export const nameOf = (visit) => visit.patient || t().anonymous_patient;
@@ -131,6 +145,7 @@ function fill(visit, parts) {
   FUNCTIONS.forEach((f, index) => fillIcon(parts.icons[index], f, visit));
   parts.chip.textContent = t().statuses[visit.status];
   parts.chip.className = `chip ${visit.status}`;
+  parts.element.classList.toggle("theirs", marked !== null && visit.number === marked);
   parts.element.classList.toggle("over", ["completed", "cancelled", "no_show"].includes(visit.status));
   if (opened === visit.id) fillMore(visit, parts.more);
 }
@@ -295,5 +310,3 @@ function line(entry) {
   data.reasons = (data.reasons || []).map((code) => world.reasons.get(code)?.[page.language] || code).join(" ");
   return h("li", {}, h("time", {}, seconds(new Date(entry.at))), h("span", {}, tell(data)));
 }
-
-export { local };
