@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gateway.cli import clinic_commands, config_commands, offline, server
+from gateway.cli import clinic_commands, config_commands, demo_command, offline, server
 from gateway.errors import CallaheadError, InvalidInput, NotFound, StoreError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.help_of.print_help(sys.stderr)
         return WRONG_INPUT
     try:
-        return command(arguments)
+        code = command(arguments)
+        sys.stdout.flush()  # here, so that a reader who has gone is noticed here
+        return code
     except InvalidInput as error:
         _complain(_one_line(error))
         return WRONG_INPUT
@@ -48,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone (`| head`): nobody is left to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        _complain(_of_the_system(error))
+        return FAILED
 
 
 def _speak_utf8() -> None:
@@ -60,6 +65,12 @@ def _speak_utf8() -> None:
 
 def _complain(text: str) -> None:
     print(f"callahead: {text}", file=sys.stderr)
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, and for which file; a taken port has none."""
+    words = error.strerror or str(error)
+    return f"{error.filename}: {words}" if error.filename else words
 
 
 def _one_line(error: InvalidInput) -> str:
@@ -96,6 +107,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of the embedded store (default: ./data)",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (server, offline, clinic_commands, config_commands):
+    for module in (demo_command, server, offline, clinic_commands, config_commands):
         module.add_commands(commands, common)
     return parser

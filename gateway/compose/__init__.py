@@ -32,7 +32,7 @@ from gateway.ports.webhook import Webhook
 from gateway.ports.yaml_lines import Document
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
-from gateway.service.supervisor import Supervisor
+from gateway.service.supervisor import DRAIN_S, Supervisor
 from gateway.settings import Loaded, Settings
 from gateway.web.changes import Bell
 from gateway.web.health import Ping, running
@@ -154,6 +154,8 @@ async def store_of(settings: Settings, data: Path, supervisor: Supervisor) -> As
             await store.close()
         return
     server = await registry.open_server(data)
+    if getattr(server, "pid", None) is None:
+        log.info("joined the store of another process; it ends with that process")
     watch = supervisor.serve(server.watch())
     try:
         store = await registry.open_store(server.url, partitions=partitions, retention=retention)
@@ -208,8 +210,10 @@ async def open_gateway(
             )
             service = assemble(parts, observe=observe, committed=committed)
             yield Gateway(settings, service, supervisor, adapters.hooks)
-            await supervisor.drain()
+            if not await supervisor.drain():
+                log.warning("some effects did not end in time; they will be reconciled")
         finally:
+            supervisor.abandon()
             await tools.close()
 
 
@@ -244,6 +248,7 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         published=bell.ring,
     ) as gateway:
         pings: dict[str, Ping] = {}
+        workers: asyncio.Task[None] | None = None
         if "work" in roles:
             workers = gateway.supervisor.serve(gateway.service.workers.run())
             pings["workers"] = running(workers)
@@ -260,6 +265,8 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         await serve(app, listen.host, listen.port, stop=stop)
         log.info("stopping: finishing what was started")
         gateway.service.workers.stop()
+        if workers is not None:
+            await asyncio.wait({workers}, timeout=DRAIN_S)
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -256,23 +256,22 @@ class Engine:
         settings: Settings,
     ) -> None:
         case, contact = after
-        if case is not None and case is not before[0]:
-            self._keep(case, contact)
         for ref, attempt in started(before, after):
+            self._keep(case, contact)
             self._carry_out(Effect(ref, settings, case, contact, attempt=attempt))
         if case is not None and case is not before[0]:
             old = before[0].pushes if before[0] is not None else ()
             for push in _started_pushes(old, case.pushes):
+                self._keep(case, contact)
                 self._carry_out(Effect(ref_of(case), settings, case, contact, push=push))
         if contact is not None and contact is not before[1]:
             older = before[1].notices if before[1] is not None else ()
             for notice in _started_pushes(older, contact.notices):
                 self._carry_out(Effect(ref_of(contact), settings, None, contact, push=notice))
 
-
-    def _keep(self, case: Case, contact: Contact | None) -> None:
+    def _keep(self, case: Case | None, contact: Contact | None) -> None:
         """Keep what `_load` would bring, until an effect's outcome asks for it."""
-        if contact is None or contact.number != case.number:
+        if case is None or contact is None or contact.number != case.number:
             return
         if len(self._fresh) >= FRESH_MAX:
             del self._fresh[next(iter(self._fresh))]

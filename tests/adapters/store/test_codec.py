@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import codec
@@ -23,6 +23,7 @@ from tests.adapters.store.samples import (
     write_off,
 )
 
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 times = st.datetimes(timezones=st.just(UTC))
 amounts = st.decimals(allow_nan=False, allow_infinity=False)
 st.register_type_strategy(type(NOW), times)
@@ -32,7 +33,7 @@ entries = st.builds(Entry, data=st.dictionaries(st.text(), values))
 st.register_type_strategy(Entry, entries)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(written=st.from_type(Case), version=st.integers(1, 9))
 def test_any_case_comes_back(written: Case, version: int) -> None:
     found = codec.load_case(codec.dump_case(written), version)
@@ -43,7 +44,7 @@ def test_any_case_comes_back(written: Case, version: int) -> None:
     assert found.snapshot == written.snapshot
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(written=st.from_type(Contact))
 def test_any_contact_comes_back(written: Contact) -> None:
     found = codec.load_contact(codec.dump_contact(written), 3)
@@ -52,13 +53,13 @@ def test_any_contact_comes_back(written: Contact) -> None:
     assert found.heard_at == written.heard_at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(written=entries)
 def test_any_entry_comes_back(written: Entry) -> None:
     assert codec.load_entry(codec.dump_entry(written)) == written
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=SLOW)
 @given(written=st.from_type(Charge), off=st.from_type(WriteOff))
 def test_any_amount_comes_back(written: Charge, off: WriteOff) -> None:
     assert codec.load_charge(codec.dump_charge(written), written.day) == written

@@ -1,6 +1,6 @@
 // Patients' phones: the list, and the open chat.
 
-import { ask, flash, h, icon, initials, phone, toast } from "./dom.js";
+import { ask, flash, h, icon, initials, phone } from "./dom.js";
 import { clock, day, dayName, page, t } from "./words.js";
 import { isAsked } from "./schedule.js";
 
@@ -122,7 +122,7 @@ function drawChat(anew) {
     return;
   }
   box.dataset.number = current;
-  const patients = chat.patients.length ? t().for_patient(chat.patients.join(", ")) : phone(chat.number);
+  const patients = chat.patients.length ? t().for_patient(chat.patients.map((name) => name.split(" ").slice(0, 2).join(" ")).join(", ")) : phone(chat.number);
   const head = h(
     "div",
     { class: "chat-head" },
@@ -287,4 +287,4 @@ async function markRead() {
   setTimeout(() => (reading = false), 400);
 }
 
-export { markRead, toast };
+export { markRead };

@@ -89,7 +89,7 @@ function tick() {
     const first = shownDay === "";
     shownDay = key;
     byId("date").textContent = `${weekday(now)} · ${t().clinic_time}`;
-    byId("date-brief").textContent = `${short(now)}, ${t().clinic_time}`;
+    byId("date-brief").textContent = short(now);
     if (!first) schedule.show(new Map());
   }
 }
@@ -214,8 +214,9 @@ function speak() {
     h("p", {}, h("a", { href: "/v1/openapi.json", target: "_blank", rel: "noopener" }, t().help_api)),
   );
   const other = page.language === "ru" ? "en" : "ru";
-  byId("language").textContent = other === "en" ? "English" : "Русский";
+  byId("language").textContent = other.toUpperCase();
   byId("language").lang = other;
+  byId("language").setAttribute("aria-label", other === "en" ? "English" : "Русский");
 }
 byId("language").addEventListener("click", () => {
   page.language = page.language === "ru" ? "en" : "ru";

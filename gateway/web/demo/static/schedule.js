@@ -63,7 +63,8 @@ function arrange(days) {
   const box = document.getElementById("days");
   const now = world.now();
   const wanted = [];
-  if (world.steps) wanted.push(world.steps("card"));
+  const steps = world.steps("card");
+  if (steps) wanted.push(steps);
   for (const [key, list] of days) {
     const [near, date] = dayName(key, now);
     const title = h(
@@ -104,10 +105,18 @@ function row(visit, before, isChanged) {
     known.fill(visit);
     if (before && before.status !== visit.status) {
       flash(known.element);
-      toast(`${clock(new Date(visit.start))} ${nameOf(visit)} — ${t().statuses[visit.status]}`);
+      tell(known.element, `${clock(new Date(visit.start))} ${nameOf(visit)} — ${t().statuses[visit.status]}`);
     }
   }
   return known;
+}
+
+/** Say what has changed: in words for everyone who does not see the row itself. */
+function tell(element, text) {
+  const box = document.getElementById("days").getBoundingClientRect();
+  const place = element.getBoundingClientRect();
+  const isSeen = place.height > 0 && place.top >= box.top + 30 && place.bottom <= box.bottom;
+  toast(text, isSeen ? "hidden" : "");
 }
 
 function build(visit) {
@@ -205,7 +214,7 @@ function about(visit, name, title) {
   if (view.state === "waiting" && view.next_at) {
     const words = view.later.length ? t().decide_at : t().next_at;
     lines.push(h("p", {}, words(when(new Date(view.next_at), now))));
-  } else if (view.sent_at && view.state !== "not_sent") {
+  } else if (view.sent_at && !["not_sent", "failed"].includes(view.state)) {
     lines.push(h("p", {}, t().sent_at(when(new Date(view.sent_at), now))));
   }
   const reasons = view.reasons.length ? view.reasons : view.later;
