@@ -49,9 +49,14 @@ PURPOSE_OF: dict[Function, Purpose] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look again at a moment (None: only when something happens)."""
+    """Look again at a moment (None: only when something happens).
+
+    `for_hours` tells that only closed hours are in the way: a message that is being retried
+    goes on then.
+    """
 
     at: datetime | None = None
+    for_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +201,30 @@ def _keep(draft: Draft, planned: list[Attempt], step: Step) -> bool:
     """Keep the planned attempt that still fits and drop the others."""
     kept = False
     for attempt in planned:
-        if not kept and isinstance(step, Send) and _same_send(attempt, step):
-            kept = True
-        elif not kept and isinstance(step, Phone) and attempt.is_call:
-            kept = True
-            # A call that could not be placed keeps its own pause (rule C-6).
-            paused = attempt.not_before if attempt.code else None
-            not_before = max((m for m in (paused, step.not_before) if m), default=None)
-            if attempt.not_before != not_before:
-                draft.put(evolve(attempt, not_before=not_before))
-        else:
+        fitting = None if kept else _fitting(attempt, step)
+        if fitting is None:
             draft.drop(attempt)
+            continue
+        kept = True
+        if fitting is not attempt:
+            draft.put(fitting)
     return kept
+
+
+def _fitting(attempt: Attempt, step: Step) -> Attempt | None:
+    """Return the planned attempt as the step wants it, or None when it wants another."""
+    not_before = attempt.not_before
+    if isinstance(step, Send):
+        return attempt if _same_send(attempt, step) else None
+    if isinstance(step, Phone) and attempt.is_call:
+        # A call that could not be placed keeps its own pause (rule C-6).
+        paused = not_before if attempt.code else None
+        not_before = max((m for m in (paused, step.not_before) if m), default=None)
+    elif isinstance(step, Look) and step.for_hours and attempt.tries:
+        not_before = step.at  # one message, retried when hours are open again (rule Z-6)
+    else:
+        return None
+    return attempt if not_before == attempt.not_before else evolve(attempt, not_before=not_before)
 
 
 def _same_send(attempt: Attempt, step: Send) -> bool:
@@ -316,7 +333,8 @@ def _send_step(draft: Draft, function: Function, window: Window) -> Step:
     if now < window.first:
         return Look(window.first)
     if not is_open(window.hours, now, zone):
-        return Look(min(next_opening(window.hours, now, zone), window.latest))
+        opening = next_opening(window.hours, now, zone)
+        return Look(min(opening, window.latest), for_hours=True)
     if function is Function.CONFIRMATION:
         phone = _phone_step(draft, window)
         if phone is not None:

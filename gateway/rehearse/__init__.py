@@ -55,7 +55,7 @@ async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
         world.service = service
         world.spawn = supervisor.spawn
         await service.clinics.save(scenario.document)
-        await Player(scenario, world, service, supervisor).play()
+        await Player(scenario, world, service, supervisor, lines.retime).play()
         supervisor.abandon()
     return lines.ordered()
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from gateway.core.case import Entry, EntryKind
+from gateway.core.clinic import Clinic
 from gateway.core.hours import zone
 from gateway.ports.schema_scenario import Scenario
 from gateway.ports.store import Kind, Ref, WriteOff
@@ -29,11 +30,15 @@ class Lines:
     """Collects lines while a rehearsal runs."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._zones = {b.id: b.timezone for b in scenario.clinic.branches}
-        self._first_zone = scenario.clinic.branches[0].timezone
+        self.retime(scenario.clinic)
         self._lines: list[tuple[datetime, Line]] = []
         self._messages: dict[tuple[Ref, str], int] = {}
         self._calls: Counter[tuple[Ref, int]] = Counter()
+
+    def retime(self, clinic: Clinic) -> None:
+        """Show later lines in the zones that the branches have now."""
+        self._zones = {b.id: b.timezone for b in clinic.branches}
+        self._first_zone = clinic.branches[0].timezone
 
     def observe(self, ref: Ref, branch: str, entries: tuple[Entry, ...]) -> None:
         """Take the journal of one commit."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from gateway.core.clinic import Clinic
 from gateway.core.events import AppointmentRemoved, PatientChose
 from gateway.core.model import Channel, Source
 from gateway.core.routing import Written
@@ -41,12 +42,18 @@ class Player:
     """Plays a scenario's events against the running service."""
 
     def __init__(
-        self, scenario: Scenario, world: World, service: Service, supervisor: Supervisor
+        self,
+        scenario: Scenario,
+        world: World,
+        service: Service,
+        supervisor: Supervisor,
+        retime: Callable[[Clinic], None],
     ) -> None:
         self._scenario = scenario
         self._world = world
         self._service = service
         self._supervisor = supervisor
+        self._retime = retime  # told of changed settings: lines show the branch's own time
         self._zero = asyncio.get_running_loop().time()
         self._held: list[ScenarioEvent] = []
         self._unseen: list[AppointmentEvent | RemoveEvent] = []
@@ -128,7 +135,8 @@ class Player:
             case LinkEvent() | AppEvent():
                 await self._choose(event)
             case SettingsEvent():
-                await self._service.clinics.merge(self._world.clinic, event.branch, event.patch)
+                clinics = self._service.clinics
+                self._retime(await clinics.merge(self._world.clinic, event.branch, event.patch))
             case DownEvent() | ScheduleDownEvent() | ChannelDownEvent():
                 self._supervisor.spawn(self._outage(event))
 

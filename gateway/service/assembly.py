@@ -87,6 +87,7 @@ def assemble(
         link_secret=parts.link_secret,
         has_sender=effects.has_sender,
         poke=poke,
+        later=parts.spawn if poll_s is not None else None,
     )
     engine = Engine(
         parts.store,

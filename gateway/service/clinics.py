@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,11 +16,17 @@ from gateway.errors import NotFound, StoreUnavailable
 from gateway.ports.schema import merge_branch, normalise_clinic, read_clinic
 from gateway.ports.store import ClinicRecord, Outcome, Rates, Store
 
+log = logging.getLogger("callahead.clinics")
+
 FRESH_FOR = timedelta(seconds=1)
 """How long settings are taken from memory: another node may have changed them (rule G-1)."""
 
 SAVE_TRIES_MAX = 5
 """Concurrent changes of one clinic's settings are rare; more tries mean a fault."""
+
+WAKE_TRIES_MAX = 60
+WAKE_PAUSE_S = 1.0
+"""How often a store that does not answer is asked to wake a branch's cases."""
 
 
 class Clinics:
@@ -35,7 +42,9 @@ class Clinics:
         link_secret: bytes,
         has_sender: Callable[[Channel, str, str], bool],
         poke: Callable[[str], None],
+        later: Callable[[Coroutine[object, object, None]], None] | None = None,
     ) -> None:
+        """`later` starts a task; None: nobody else reads these settings."""
         self._store = store
         self._clock = clock
         self._texts = texts
@@ -43,6 +52,7 @@ class Clinics:
         self._link_secret = link_secret
         self._has_sender = has_sender
         self._poke = poke
+        self._later = later
         self._known: dict[str, tuple[datetime, ClinicRecord, Clinic]] = {}
         self._settings: dict[tuple[str, str], Settings] = {}
 
@@ -150,11 +160,30 @@ class Clinics:
             rates = {b.id: Rates(b.per_minute, b.lines) for b in clinic.branches}
             if await self._store.save_clinic(record, rates) is Outcome.DONE:
                 self._take(replace(record, version=record.version + 1), now)
-                for branch in clinic.branches:
-                    await self._store.wake_branch(clinic_id, branch.id, now)
-                self._poke(clinic_id)
+                await self._wake(clinic)
+                if self._later is not None:
+                    self._later(self._wake_again(clinic))
                 return clinic
         raise StoreUnavailable("the clinic's settings keep changing; try again")
+
+    async def _wake(self, clinic: Clinic) -> None:
+        now = self._clock.now()
+        for branch in clinic.branches:
+            await self._store.wake_branch(clinic.id, branch.id, now)
+        self._poke(clinic.id)
+
+    async def _wake_again(self, clinic: Clinic) -> None:
+        """Look at the cases once more when no node can have the old settings in memory: one
+        that was looked at by such a node would not be looked at again."""
+        await self._clock.sleep(FRESH_FOR.total_seconds())
+        for _ in range(WAKE_TRIES_MAX):
+            try:
+                await self._wake(clinic)
+            except StoreUnavailable:
+                await self._clock.sleep(WAKE_PAUSE_S)
+            else:
+                return
+        log.error("cases could not be looked at after a change", extra={"clinic": clinic.id})
 
     def _connected(
         self, document: Mapping[str, object], stored: ClinicRecord | None, now: datetime

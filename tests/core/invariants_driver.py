@@ -340,7 +340,11 @@ class Driver:
         payload = buttons[move.minutes % len(buttons)] if buttons and move.how % 5 == 0 else None
         channels = [channel for channel in Channel if channel is not Channel.CALL]
         return Written(
-            self._message_id(), channels[move.how % len(channels)], move.text or None, payload, quoted
+            self._message_id(),
+            channels[move.how % len(channels)],
+            move.text or None,
+            payload,
+            quoted,
         )
 
     def _write_to_us(self, move: Move) -> None:

@@ -369,6 +369,7 @@ moves = st.builds(
     text=st.sampled_from(TEXTS_WRITTEN),
 )
 
+
 @dataclass(frozen=True)
 class Story:
     """A beginning and everything that then happens."""

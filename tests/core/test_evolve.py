@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.core.evolve import evolve
+from tests.core.strategies import a_case, a_contact, an_attempt
+
+
+@pytest.mark.parametrize("document", [a_case(), a_contact(), an_attempt()])
+def test_a_changed_copy_is_that_of_the_standard_library(document: object) -> None:
+    assert evolve(document) == document
+    assert evolve(document) is not document
+
+
+def test_only_the_named_fields_change_and_only_in_the_copy() -> None:
+    case = a_case()
+    assert evolve(case, booking=2, removed=True) == replace(case, booking=2, removed=True)
+    assert case == a_case()
+
+
+def test_a_wrong_name_is_refused() -> None:
+    with pytest.raises(KeyError):
+        evolve(a_case(), colour="red")
