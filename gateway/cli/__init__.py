@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.help_of.print_help(sys.stderr)
         return WRONG_INPUT
     try:
-        code = command(arguments)
-        sys.stdout.flush()  # here, so that a reader who has gone is noticed here
-        return code
+        return _carried_out(command, arguments)
     except InvalidInput as error:
         _complain(_one_line(error))
         return WRONG_INPUT
@@ -53,6 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(_of_the_system(error))
         return FAILED
+
+
+def _carried_out(
+    command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
+) -> int:
+    code = command(arguments)
+    sys.stdout.flush()  # here, so that a reader who has gone is noticed here
+    return code
 
 
 def _speak_utf8() -> None:

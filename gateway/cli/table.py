@@ -63,9 +63,7 @@ _DETAILS: dict[str, Callable[[dict[str, object]], str]] = {
     "status": lambda line: f"{line['from']} → {line['to']} (by {line['source']})",
     "conflict": lambda line: f"{line['answer']}, but the schedule says {line['status']}",
     "charge": lambda line: f"{line['amount']} for {line['channel']}",
-    "write_off": lambda line: (
-        f"{line['amount']} for {line['day']}, {line['charges']} charges"
-    ),
+    "write_off": lambda line: f"{line['amount']} for {line['day']}, {line['charges']} charges",
     "opt_out": lambda line: str(line["from"]),
     "opt_in": lambda line: str(line["from"]),
     "needs_attention": lambda line: str(line["why"]),

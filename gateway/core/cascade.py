@@ -93,13 +93,17 @@ def next_message(
             return Next(channel, retry.not_before, retry)
         if not can_reach(channel, case, contact, now):
             continue
-        not_before = None
-        if channel is Channel.PUSH and call_ended_at is not None:
-            not_before = call_ended_at + policy.PUSH_AFTER_CALL
-            if latest is not None and not_before >= latest:
-                continue
-        return Next(channel, not_before)
+        not_before = _after_call(channel, call_ended_at)
+        if latest is None or not_before is None or not_before < latest:
+            return Next(channel, not_before)
     return Exhausted()
+
+
+def _after_call(channel: Channel, call_ended_at: datetime | None) -> datetime | None:
+    """A push waits until the phone has left the ear (rule C-6)."""
+    if channel is not Channel.PUSH or call_ended_at is None:
+        return None
+    return call_ended_at + policy.PUSH_AFTER_CALL
 
 
 def is_last_channel(

@@ -29,7 +29,7 @@ from gateway.core.model import (
     Status,
 )
 
-JournalValue: TypeAlias = None | bool | int | str | list[str]
+JournalValue: TypeAlias = bool | int | str | list[str] | None
 
 
 class IllegalTransition(Exception):

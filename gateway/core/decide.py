@@ -220,18 +220,24 @@ def _removed(draft: Draft) -> None:
 # -- everything else ----------------------------------------------------------------------------
 
 
-def _case_event(draft: Draft, event: Event) -> None:  # noqa: C901 - one line for each event
+def _case_event(draft: Draft, event: Event) -> None:
     match event:
         case AppointmentRemoved():
             _removed(draft)
-        case MessageAccepted():
-            sending.message_accepted(draft, event)
-        case MessageFailed():
-            sending.message_failed(draft, event)
-        case MessageLost():
-            sending.message_lost(draft, event.attempt)
-        case MessageReceipt():
-            sending.message_receipt(draft, event)
+        case PatientWrote():
+            answers.patient_wrote(draft, event)
+        case PatientChose():
+            answers.patient_chose(draft, event)
+        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
+            _push_event(draft, event)
+        case CallAnswered() | KeyPressed() | CallEnded() | CallNotPlaced():
+            _call_event(draft, event)
+        case _:
+            _message_event(draft, event)
+
+
+def _call_event(draft: Draft, event: CallAnswered | KeyPressed | CallEnded | CallNotPlaced) -> None:
+    match event:
         case CallAnswered():
             sending.call_answered(draft, event)
         case KeyPressed():
@@ -240,12 +246,19 @@ def _case_event(draft: Draft, event: Event) -> None:  # noqa: C901 - one line fo
             sending.call_ended(draft, event)
         case CallNotPlaced():
             sending.call_not_placed(draft, event)
-        case PatientWrote():
-            answers.patient_wrote(draft, event)
-        case PatientChose():
-            answers.patient_chose(draft, event)
-        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
-            _push_event(draft, event)
+
+
+def _message_event(draft: Draft, event: Event) -> None:
+    """What happens to a message, of a case or of a number; anything else is not about one."""
+    match event:
+        case MessageAccepted():
+            sending.message_accepted(draft, event)
+        case MessageFailed():
+            sending.message_failed(draft, event)
+        case MessageLost():
+            sending.message_lost(draft, event.attempt)
+        case MessageReceipt():
+            sending.message_receipt(draft, event)
         case _:
             pass
 
@@ -318,18 +331,10 @@ def _number_event(draft: Draft, event: Event) -> None:
             _link_account(draft, event)
         case DueTimeReached():
             _free_overdue_call(draft)
-        case MessageAccepted():
-            sending.message_accepted(draft, event)
-        case MessageFailed():
-            sending.message_failed(draft, event)
-        case MessageLost():
-            sending.message_lost(draft, event.attempt)
-        case MessageReceipt():
-            sending.message_receipt(draft, event)
         case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
             _notice_event(draft, event)
         case _:
-            pass
+            _message_event(draft, event)
     sending.reconcile(draft)
     plan.fall_silent(draft)
     _start_notices(draft)

@@ -19,7 +19,7 @@ from gateway.core.case import Case
 from gateway.core.draft import Settings
 from gateway.core.events import PatientChose
 from gateway.core.links import link_token
-from gateway.core.model import Answer, Source, Status
+from gateway.core.model import Answer, Source
 from gateway.core.wording import facts_of
 from gateway.errors import NotFound, StoreUnavailable
 from gateway.ports.store import Kind, Ref

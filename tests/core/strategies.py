@@ -19,6 +19,7 @@ from gateway.core.case import (
     AttemptState,
     Case,
     Contact,
+    EntryKind,
     PushState,
     StatusPush,
 )
@@ -32,7 +33,7 @@ from gateway.core.clinic import (
 )
 from gateway.core.decide import Settings, decide, new_contact, number_of
 from gateway.core.draft import Draft
-from gateway.core.events import AppointmentChanged, PatientWrote
+from gateway.core.events import AppointmentChanged, Event, PatientWrote
 from gateway.core.model import (
     Answer,
     App,
@@ -209,6 +210,36 @@ def recorded(
     case, contact = decide(None, known, AppointmentChanged(visit), settings_of(used), now)
     assert case is not None
     return case, contact
+
+
+def happen(
+    case: Case | None,
+    event: Event,
+    contact: Contact | None = None,
+    *,
+    branch: Branch | None = None,
+    now: datetime = NOON,
+) -> tuple[Case, Contact]:
+    """Return what follows for a case and the contact of its number."""
+    known = contact or a_contact()
+    after, met = decide(case, known, event, settings_of(branch), now)
+    assert after is not None
+    assert met is not None
+    return after, met
+
+
+def to_number(
+    contact: Contact, event: Event, *, branch: Branch | None = None, now: datetime = NOON
+) -> Contact:
+    """Return what follows for a number alone."""
+    after = decide(None, contact, event, settings_of(branch), now)[1]
+    assert after is not None
+    return after
+
+
+def told(document: Case | Contact, kind: EntryKind) -> list[dict[str, Any]]:
+    """Return the data of the timeline entries of a kind that one decision added."""
+    return [dict(entry.data) for entry in document.journal if entry.kind is kind]
 
 
 # Strategies
