@@ -90,7 +90,8 @@ SETTINGS = Settings(
 
 def asked(number: int, now: datetime) -> tuple[Case, Contact]:
     """Return a patient who has read the question and not answered yet."""
-    clinic, id_, phone = replies.clinic_of(number), replies.appointment_of(number), replies.phone_of(number)  # fmt: skip
+    clinic, id_ = replies.clinic_of(number), replies.appointment_of(number)
+    phone = replies.phone_of(number)
     patient = Person(
         f"P-{number}", "Мария", "Ивановна", "Соколова", (phone,), "ru", consent=True
     )  # fmt: skip
@@ -103,10 +104,11 @@ def asked(number: int, now: datetime) -> tuple[Case, Contact]:
     sent = now - timedelta(hours=1)
 
     def message(id_: str, function: Function, purpose: Purpose, content: Content) -> Attempt:
+        provider_id = replies.question_of(number) if id_ == "2" else "wamid.1"
         return Attempt(
             id_, 1, function, purpose, Channel.WHATSAPP, phone, AttemptState.READ,
             started_at=sent, first_try_at=sent, tries=1, content=content, about=purpose.value,
-            price=Decimal("2"), provider_id=replies.question_of(number) if id_ == "2" else "wamid.1",
+            price=Decimal("2"), provider_id=provider_id,
         )  # fmt: skip
 
     told = "Мария Ивановна, вы записаны 6 марта в 12:00, терапевт Петров П. П., ул. Ленина, 5."

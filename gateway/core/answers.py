@@ -395,7 +395,7 @@ def settle_pushes(draft: Draft, *, moved: bool) -> None:
         if not moved and not case.removed and status is push.after:
             draft.put_push(evolve(push, state=PushState.SETTLED, not_before=None))
             continue
-        if not moved and not case.removed and _is_chained(case, push):
+        if not moved and not case.removed and _is_chained(draft.case, push):
             continue
         draft.put_push(evolve(push, state=PushState.CONFLICT, not_before=None))
         shown = "removed" if case.removed else status.value

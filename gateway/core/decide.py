@@ -318,6 +318,7 @@ def _push_conflicted(draft: Draft, push: StatusPush, newest: Appointment | None)
         _removed(draft)
     else:
         _changed(draft, newest)
+        answers.settle_pushes(draft, moved=push.booking != draft.case.booking)
 
 
 def _number_event(draft: Draft, event: Event) -> None:

@@ -3,8 +3,9 @@
 The engine loads the documents that an event concerns, lets the core decide, commits, and hands
 what was started to the effects. A version that did not hold means somebody else was faster:
 load again, decide again. Nothing is relied on between two events, so any node may take any event,
-and a crash between any two lines is a lease that runs out. A case whose effect is under way is kept
-as it was committed, to spare a look at it when the outcome comes: only its version can make it count.
+and a crash between any two lines is a lease that runs out. A case whose effect is under way is
+kept as it was committed, which spares a look at it when the outcome comes; it counts only if the
+commit finds its version unchanged.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ message or receipt that belongs to nobody is counted and let go; it must not com
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -24,6 +25,9 @@ log = logging.getLogger("callahead.inbox")
 
 ALIAS_FOR = timedelta(days=400)
 """How long an opaque sender id leads to its number: as long as cases are kept."""
+
+
+_RUSSIAN_MOBILE = re.compile(r"\+79[0-9]{9}")
 
 
 class Inbox:
@@ -121,7 +125,7 @@ class Inbox:
     async def _number(self, clinic: str, item: InboundMessage, written: Written) -> str | None:
         """The sender's number: told, known from before, or that of the visit it answers."""
         if item.number is not None:
-            number = normalise_number(item.number, "") or item.number
+            number = _as_stored(item.number)
             if item.account:
                 await self._learn_alias(item.channel, item.sender, item.account, number)
             return number
@@ -155,6 +159,14 @@ class Inbox:
 
 def _waits_for_id(attempt: Attempt) -> bool:
     return attempt.state in UNDER_WAY and attempt.provider_id is None
+
+
+def _as_stored(number: str) -> str:
+    """A provider's number as contacts are named. A Russian mobile one comes in that form already,
+    and to read it anew would cost as much as to read its visit."""
+    if _RUSSIAN_MOBILE.fullmatch(number):
+        return number
+    return normalise_number(number, "") or number
 
 
 def _alias(channel: Channel, sender: str, account: str) -> str:

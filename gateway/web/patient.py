@@ -10,6 +10,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -24,7 +25,9 @@ from gateway.core.wording import facts_of
 from gateway.errors import NotFound, StoreUnavailable
 from gateway.ports.store import Kind, Ref
 from gateway.service.assembly import Service
+from gateway.web.bodies import read_body
 from gateway.web.patient_texts import TEXTS, Words
+from gateway.web.problems import Refused
 
 TOKEN_CHARS_MAX = 64
 FORM_BYTES_MAX = 1024
@@ -69,10 +72,11 @@ class PatientPages:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Apply the pressed button and show what is true then."""
-        if (request.content_length or 0) > FORM_BYTES_MAX:
-            return _page(413, TEXTS["ru"], TEXTS["ru"].unknown, "")
-        form = await request.post()
-        pressed = form.get("answer")
+        try:
+            form = await read_body(request, FORM_BYTES_MAX)
+        except Refused as error:
+            return _page(error.status, TEXTS["ru"], TEXTS["ru"].busy, "")
+        pressed = parse_qs(form.decode("utf-8", "replace")).get("answer", [""])[0]
         answer = next((a for a in _BUTTONS if a.value == pressed), None)
         return await self._respond(request, answer)
 

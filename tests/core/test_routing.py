@@ -98,7 +98,7 @@ def test_a_picture_is_never_an_action() -> None:
 
 
 def test_a_long_text_is_read_like_a_short_one() -> None:
-    long = "Здравствуйте! Спасибо за напоминание, хорошего дня вам. Подтверждаю"
+    long = "Здравствуйте! Подтверждаю. Большое спасибо!"
     assert routed(long, ONE).event.reading.meaning is Meaning.CONFIRM
 
 

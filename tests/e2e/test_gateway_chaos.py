@@ -139,9 +139,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(tmp_path:
             await check_world(under, store)
 
 
-async def check_promises(
-    under: Siege, store: Store, recorded: set[str], told: set[str]
-) -> None:
+async def check_promises(under: Siege, store: Store, recorded: set[str], told: set[str]) -> None:
     """What was answered 2xx before the kill is in the store after it."""
     for appointment in recorded:
         case, _ = await store.load_case("zdorovie", appointment)
@@ -215,9 +213,7 @@ async def check_ledger(store: Store, questions: int) -> None:
     today = datetime.now(UTC).date()
     days = [today + timedelta(days=more) for more in (-1, 0, 1)]
     charges = [
-        charge
-        for day in days
-        for charge in (await store.ledger("zdorovie", "lenina", day)).charges
+        charge for day in days for charge in (await store.ledger("zdorovie", "lenina", day)).charges
     ]
     assert len({(c.appointment, c.attempt) for c in charges}) == len(charges)
     assert sum((c.amount for c in charges), Decimal(0)) == 2 * questions

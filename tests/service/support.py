@@ -352,7 +352,14 @@ async def node(
         if not clinic_known:
             await service.clinics.save(settings or CLINIC)
         running = Node(
-            service, kept, time, supervisor, wa, text, calls, schedule  # type: ignore[arg-type]
+            service,
+            kept,
+            time,
+            supervisor,
+            wa,
+            text,
+            calls,
+            schedule,  # type: ignore[arg-type]
         )
         yield running
         service.workers.stop()

@@ -242,9 +242,7 @@ async def test_a_patient_with_two_visits_is_called_twice_with_the_gap_between() 
             return await dial(order)  # type: ignore[arg-type]
 
         trunk.dial = noted  # type: ignore[method-assign]
-        await here.record(
-            appointment("A-1"), appointment("A-2", start="2026-11-24T16:00:00+05:00")
-        )
+        await here.record(appointment("A-1"), appointment("A-2", start="2026-11-24T16:00:00+05:00"))
         here.start()
         await here.clock.sleep(600)
     assert len(at) == 2

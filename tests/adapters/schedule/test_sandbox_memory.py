@@ -1,0 +1,106 @@
+"""A clinic's schedule that ends at any moment goes on in its next life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.http import HttpClient
+from adapters.schedule.sandbox import Api, ClinicWorld
+from adapters.schedule.webhook import Config, build
+from gateway.core.model import Status
+from tests.adapters.schedule.test_sandbox import VISIT
+from tests.adapters.schedule.test_webhook import CHANGE, NOTICE, SECRET
+from tests.adapters.support import ManualClock, Recorder, address, serve
+
+CONFIG = Config.model_validate({"url": "https://schedule.example/changes", "secrets": [SECRET]})
+
+
+@dataclass
+class Book:
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, record: dict[str, object], *, durable: bool = True) -> None:
+        self.records.append(record)
+
+
+@asynccontextmanager
+async def life(book: Book, callahead: Recorder) -> AsyncIterator[tuple[ClinicWorld, ManualClock]]:
+    server = await serve(callahead.app)
+    clock, client = ManualClock(), HttpClient()
+    world = ClinicWorld(clock, client, [SECRET], Api(address(server), "c1", "key"), book=book)
+    world.recall(tuple(book.records))
+    running = asyncio.ensure_future(world.run())
+    yield world, clock
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await client.close()
+    await server.close()
+
+
+def take(world: ClinicWorld, clock: ManualClock, change: Any) -> int:
+    request = build(CONFIG, change, clock.now())
+    return world.take({k.lower(): v for k, v in request.headers.items()}, request.body)[0]
+
+
+async def test_the_schedule_is_what_it_was_and_told_once() -> None:
+    book, callahead = Book(), Recorder()
+    async with life(book, callahead) as (world, clock):
+        world.put(VISIT)
+        world.put({**VISIT, "id": "A-2"})
+        world.set_status("A-2", Status.CONFIRMED)
+        world.put({**VISIT, "id": "A-3"})
+        world.remove("A-3")
+        await clock.drive(world.idle())
+        before = world.appointments
+    callahead.requests.clear()
+    async with life(book, callahead) as (world, clock):
+        await clock.drive(world.idle())
+        assert world.appointments == before
+    assert callahead.requests == []
+
+
+async def test_what_callahead_had_not_taken_is_told_in_the_next_life() -> None:
+    book, callahead = Book(), Recorder(status=503)
+    async with life(book, callahead) as (world, _):
+        world.put(VISIT)
+        while not callahead.requests:
+            await asyncio.sleep(0.001)
+    callahead.requests.clear()
+    callahead.answer(200)
+    async with life(book, callahead) as (world, clock):
+        await clock.drive(world.idle())
+    assert [method for method, *_ in callahead.requests] == ["PUT"]
+
+
+async def test_a_change_is_taken_once_over_two_lives() -> None:
+    book, callahead = Book(), Recorder()
+    async with life(book, callahead) as (world, clock):
+        world.put(VISIT)
+        assert take(world, clock, CHANGE) == 200
+        assert take(world, clock, NOTICE) == 200
+        taken = world.appointment("A-1")
+        await clock.drive(world.idle())
+    async with life(book, callahead) as (world, clock):
+        assert world.appointment("A-1") == taken
+        assert taken["status"] == CHANGE.after.value
+        world.set_status("A-1", Status.UNCONFIRMED)
+        assert take(world, clock, CHANGE) == 200
+        assert world.appointment("A-1")["status"] == "unconfirmed"
+        await clock.drive(world.idle())
+
+
+async def test_a_status_that_changes_while_a_visit_is_told_is_told_as_well() -> None:
+    """Else Callahead would take its own change back when the older state arrives."""
+    book, callahead = Book(), Recorder(status=503)
+    async with life(book, callahead) as (world, clock):
+        world.put(VISIT)
+        while not callahead.requests:
+            await asyncio.sleep(0.001)
+        assert take(world, clock, CHANGE) == 200
+        callahead.answer(200)
+        await clock.drive(world.idle())
+    assert CHANGE.after.value.encode() in callahead.requests[-1][3]

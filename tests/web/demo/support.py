@@ -1,0 +1,83 @@
+"""A town without any wire: what the page's tests see and what they did to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from gateway.errors import NotFound
+from tests.web.support import NUMBER, appointment
+
+MESSAGE: dict[str, Any] = {
+    "id": "wamid.1",
+    "mine": False,
+    "at": "2026-11-23T08:00:00+00:00",
+    "text": "Просим подтвердить",
+    "kind": "template",
+    "buttons": ["Подтвердить", "Перенести", "Отменить"],
+    "quote": None,
+    "state": "delivered",
+    "template": "callahead_confirmation_ru",
+}
+
+
+class PaperTown:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.appointments: dict[str, dict[str, Any]] = {"A-1": appointment()}
+        self.phones: list[dict[str, Any]] = [
+            {"number": NUMBER, "has_account": True, "reads_at_once": False, "messages": [MESSAGE]},
+            {
+                "number": "+79990000002",
+                "has_account": False,
+                "reads_at_once": False,
+                "messages": [],
+            },
+        ]
+        self.done: list[tuple[Any, ...]] = []
+
+    def visits(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self.appointments.values())
+
+    def chats(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self.phones)
+
+    async def changed(self, count: int) -> int:
+        await asyncio.Event().wait()
+        return count
+
+    async def say(self, number: str, text: str, quote: str | None) -> None:
+        self.done.append(("say", number, text, quote))
+
+    async def tap(self, number: str, message: str, button: int) -> None:
+        if message != MESSAGE["id"]:
+            raise NotFound
+        self.done.append(("tap", number, message, button))
+
+    async def read(self, number: str) -> None:
+        self.done.append(("read", number))
+
+    def put(self, appointment: dict[str, Any]) -> None:
+        self.appointments[str(appointment["id"])] = appointment
+
+    def move(self, appointment: str, start: str) -> None:
+        self.done.append(("move", appointment, start))
+
+    def mark(self, appointment: str, status: str) -> None:
+        if appointment not in self.appointments:
+            raise NotFound
+        self.appointments[appointment] = {**self.appointments[appointment], "status": status}
+
+    def remove(self, appointment: str) -> None:
+        self.appointments.pop(appointment)
+
+
+class PaperClock:
+    """Notes how fast it should go."""
+
+    def __init__(self) -> None:
+        self.shown_factor = 1.0
+
+    def change(self, factor: float) -> None:
+        self.shown_factor = factor
