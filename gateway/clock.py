@@ -60,11 +60,16 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of the loop's time."""
-        await asyncio.sleep(max(0.0, seconds))
+        await asyncio.sleep(self._until(seconds))
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         """Wait until the event is set, at most `seconds` of the loop's time."""
-        await _wait(event, seconds)
+        await _wait(event, None if seconds is None else self._until(seconds))
+
+    def _until(self, seconds: float) -> float:
+        """Count from the shown millisecond, so that waits end on one too."""
+        shown = round((self._time() - self._zero) * 1000) / 1000
+        return max(0.0, self._zero + shown + seconds - self._time())
 
 
 class ScaledClock:

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.case import Case, Contact, Entry
@@ -128,9 +129,13 @@ def load_write_off(raw: bytes) -> WriteOff:
     return _read("write-off", _WRITE_OFF, raw)
 
 
+_PLAIN: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+"""Times are written by `write_time`."""
+
+
 def dump_json(value: object) -> bytes:
     """Write a plain JSON value, compactly."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+    return orjson.dumps(value, _plain, _PLAIN)
 
 
 def load_object(raw: bytes) -> Mapping[str, Any]:

@@ -52,6 +52,7 @@ from gateway.core.events import (
 from gateway.core.evolve import evolve
 from gateway.core.model import Appointment, Function, Reason
 from gateway.core.phone import contact_number
+from gateway.core.suppression import reasons_against
 
 __all__ = ["Settings", "decide", "new_contact", "number_of"]
 
@@ -143,7 +144,7 @@ def _changed(draft: Draft, snapshot: Appointment, up_since: datetime | None = No
 
 def _after_return(state: FunctionState) -> FunctionState:
     """What was closed only because the visit was gone is open again when it is back."""
-    return FunctionState() if state.reasons == (Reason.REMOVED,) else state
+    return FunctionState() if Reason.REMOVED in state.reasons else state
 
 
 def _snapshot_note(snapshot: Appointment, *, moved: bool) -> dict[str, str | bool]:
@@ -209,11 +210,12 @@ def _removed(draft: Draft) -> None:
         unsaid = (
             state.closed_at is not None
             or not plan.is_enabled(draft.branch, function)
-            or plan.was_tried(draft.case, function)
+            or plan.was_sent(draft.case, function)
             or draft.now >= draft.case.snapshot.start
         )
         if not unsaid:
-            plan.close(draft, function, (Reason.REMOVED,))
+            others = reasons_against(function, draft.case, draft.contact, draft.branch)
+            plan.close(draft, function, (Reason.REMOVED, *others))
     answers.settle_pushes(draft, moved=False)
 
 

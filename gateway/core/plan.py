@@ -260,6 +260,18 @@ def was_tried(case: Case, function: Function) -> bool:
     )
 
 
+def was_sent(case: Case, function: Function) -> bool:
+    """Tell whether the patient has heard of a function, or may have: what only failed does not
+    count, so that its reasons are still kept when it ends (rule G-4)."""
+    return any(
+        a.function is function
+        and a.purpose is PURPOSE_OF[function]
+        and (a.booking == case.booking or function is Function.DETAILS)
+        and (a.state in REACHED or a.state in UNDER_WAY or a.state is AttemptState.ENDED)
+        for a in case.attempts
+    )
+
+
 def _step(draft: Draft, function: Function) -> Step:
     """Decide one open function now."""
     case, now = draft.case, draft.now
@@ -273,7 +285,9 @@ def _step(draft: Draft, function: Function) -> Step:
     if tried and _is_settled(draft, function):
         return Look()
     reasons = reasons_against(function, case, draft.contact, draft.branch)
-    if tried and function is Function.CONFIRMATION and case.status is not Status.UNCONFIRMED:
+    settled = function is Function.CONFIRMATION and case.status is not Status.UNCONFIRMED
+    answered = tried and any(push.booking == case.booking for push in case.pushes)
+    if settled and (answered or was_sent(case, function)):
         return Look()  # answered, or settled by the staff (rule C-17)
     reasons += _time_reasons(draft, function, window, has_others=bool(reasons), tried=tried)
     if reasons:

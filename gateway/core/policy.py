@@ -47,8 +47,8 @@ PUSH_LEASE = timedelta(seconds=90)
 SESSION_WINDOW = timedelta(hours=24)
 """How long free text is allowed after the patient's last message (facts: WhatsApp)."""
 
-VISITS_KEPT = 32
-"""How many visits of one number a contact remembers."""
+VISITS_KEPT = 256
+"""How many visits of one number a contact remembers: a course of daily visits of a family."""
 
 SEEN_KEPT = 64
 """How many ids of inbound events a document remembers; the store remembers more of them."""

@@ -80,6 +80,9 @@ def route(
         only_visit = written.text is not None and _adds_only_the_visit(reading)
         settled = contact.pending if only_visit else None
         return _routed(written, raw, reading, case, booking, quoted=True, settled=settled)
+    if written.quoted and not _is_ours(written.quoted, contact):
+        # A message that cannot be found was about something else: nothing is guessed (U-1).
+        reading = Reading(Meaning.AMBIGUOUS, reading.matched)
     return _unquoted(written, raw, reading, contact, cases, zones, now)
 
 
@@ -127,6 +130,11 @@ def _quoted(provider_id: str, cases: Sequence[Case]) -> tuple[Case, int] | None:
             if attempt.provider_id == provider_id:
                 return case, attempt.booking
     return None
+
+
+def _is_ours(provider_id: str, contact: Contact) -> bool:
+    """Tell a quote of an answer to the number itself, such as "which visit?"."""
+    return any(attempt.provider_id == provider_id for attempt in contact.attempts)
 
 
 def _unquoted(

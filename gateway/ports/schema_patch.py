@@ -84,6 +84,7 @@ def _merged_tariff(old: Any, new: Any) -> Any:
         return new
     if all(isinstance(entry, Mapping) and entry.get("from") for entry in added):
         dates = [entry["from"] for entry in added]
-        return [entry for entry in entries if entry.get("from", "") not in dates] + added
+        kept = [entry for entry in entries if entry.get("from") not in dates]
+        return sorted([*kept, *added], key=lambda entry: str(entry.get("from") or ""))
     only = entries[0] if len(entries) == 1 and not entries[0].get("from") else {}
     return {**only, **new} if isinstance(new, Mapping) else new

@@ -138,7 +138,7 @@ class Player:
                 clinics = self._service.clinics
                 self._retime(await clinics.merge(self._world.clinic, event.branch, event.patch))
             case DownEvent() | ScheduleDownEvent() | ChannelDownEvent():
-                self._supervisor.spawn(self._outage(event))
+                self._begin_outage(event)
 
     async def _hear_of(self, event: AppointmentEvent | RemoveEvent) -> None:
         engine = self._service.engine
@@ -168,19 +168,24 @@ class Player:
         chosen = PatientChose(f"in{self._events}", source, event.answer)
         await self._service.engine.apply(ref, chosen)
 
-    async def _outage(self, event: DownEvent | ScheduleDownEvent | ChannelDownEvent) -> None:
-        """Something is down until its end, or until the end of a longer outage of the same."""
+    def _begin_outage(self, event: DownEvent | ScheduleDownEvent | ChannelDownEvent) -> None:
+        """Something is down from now on."""
         what = event.channel if isinstance(event, ChannelDownEvent) else type(event)
         down = self._world.down_until
-        was_down = what in down
-        down[what] = max(event.until, down.get(what, event.until))
-        if isinstance(event, DownEvent) and not was_down:
+        if isinstance(event, DownEvent) and what not in down:
             # A clean stop: what was started is finished, nothing new begins (rule G-6).
             self._service.workers.stop()
+        down[what] = max(event.until, down.get(what, event.until))
+        self._supervisor.spawn(self._end_outage(event, what))
+
+    async def _end_outage(
+        self, event: DownEvent | ScheduleDownEvent | ChannelDownEvent, what: object
+    ) -> None:
+        """Wait for the end, unless a longer outage of the same goes on."""
         await self._sleep_until(event.until, EVENTS_FIRST_S)
-        if down.get(what) != event.until:
+        if self._world.down_until.get(what) != event.until:
             return
-        del down[what]
+        del self._world.down_until[what]
         if isinstance(event, ScheduleDownEvent):
             unseen, self._unseen = self._unseen, []
             await self._find(unseen)

@@ -5,7 +5,6 @@ Every class here is an adapter behind the same port as a real one; none of them 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime
@@ -75,6 +74,11 @@ class World:
         """Tell whether the gateway is stopped."""
         return DownEvent in self.down_until
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait for virtual time, on the service's own clock."""
+        if self.service is not None:
+            await self.service.clock.sleep(seconds)
+
     def person(self, number: str) -> PatientScript:
         """Return how the person behind a number behaves."""
         return self.patients.get(number, _ORDINARY)
@@ -86,7 +90,7 @@ class World:
 
     async def receipt(self, ref: Ref, receipt: MessageReceipt) -> None:
         """A provider reports; while the gateway is down it keeps trying."""
-        await asyncio.sleep(RECEIPT_S)
+        await self.sleep(RECEIPT_S)
         if self.gateway_down:
             self._held.append(receipt)
             self._held_refs.append(ref)
@@ -182,9 +186,9 @@ class ScriptedTrunk:
             raise NotPlaced("trunk_down")
         script = self._world.person(order.to).call
         if script.result == "answered":
-            return ScriptedLine(script)
+            return ScriptedLine(self._world, script)
         seconds, result = _CALL_RESULTS[script.result]
-        await asyncio.sleep(seconds)
+        await self._world.sleep(seconds)
         raise NotAnswered(result)
 
     async def close(self) -> None:
@@ -194,19 +198,20 @@ class ScriptedTrunk:
 class ScriptedLine:
     """A call that was picked up; keys are pressed in order, then comes silence."""
 
-    def __init__(self, script: CallScript) -> None:
+    def __init__(self, world: World, script: CallScript) -> None:
+        self._world = world
         self._keys = iter(script.keys)
 
     async def play(self, turn: Turn) -> Heard:
         """Let the announcement pass and press the next key."""
-        await asyncio.sleep(ANNOUNCEMENT_S)
+        await self._world.sleep(ANNOUNCEMENT_S)
         if not turn.listens:
             return Silence()
         key = next(self._keys, "-")
         if key == "hangup":
             return HungUp()
         if key == "-":
-            await asyncio.sleep(SILENCE_S)
+            await self._world.sleep(SILENCE_S)
             return Silence()
         return Key(key)
 

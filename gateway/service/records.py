@@ -87,7 +87,7 @@ def _case_write(case: Case, before: Case | None, contact: Contact | None, now: d
         before.version if before is not None else 0,
         case.due,
         wants,
-        calling=any(is_calling(a) for a in case.attempts),
+        calling=any(is_calling(a) or _rests(a, now) for a in case.attempts),
     )
 
 
@@ -95,6 +95,13 @@ def _ready(attempt: Attempt, now: datetime) -> bool:
     return attempt.state is AttemptState.PLANNED and (
         attempt.not_before is None or attempt.not_before <= now
     )
+
+
+def _rests(attempt: Attempt, now: datetime) -> bool:
+    """A line on which nothing could be placed rests with its case: a trunk that is down is not
+    dialled by everybody who waits (rule C-6)."""
+    waits = attempt.not_before is not None and attempt.not_before > now
+    return attempt.is_call and bool(attempt.code) and waits
 
 
 def _message_want(attempts: tuple[Attempt, ...], now: datetime, rank: float) -> tuple[Want, ...]:

@@ -203,16 +203,8 @@ class Driver:
                 return
 
     def _one_step(self, move: Move) -> bool:
-        for ref in self._refs():
-            for attempt in self._document(ref).attempts:
-                if attempt.state in (AttemptState.STARTED, AttemptState.TALKING):
-                    self.apply(ref, self._ordinary(attempt, move))
-                    return True
-            if ref[0] == "case":
-                for push in self.cases[ref[1]].pushes:
-                    if push.state in OPEN_PUSHES and push.tries:
-                        self.apply(ref, PushAccepted(push.id))
-                        return True
+        if self._one_outcome(move):
+            return True
         for ref in self._refs():
             if self.wants.get(ref):
                 self._grant_one(ref, sorted(self.wants[ref])[0])
@@ -223,6 +215,18 @@ class Driver:
         self.now = max(self.now, at)
         self._look_at(ref)
         return True
+
+    def _one_outcome(self, move: Move) -> bool:
+        for ref in self._refs():
+            for attempt in self._document(ref).attempts:
+                if attempt.state in (AttemptState.STARTED, AttemptState.TALKING):
+                    self.apply(ref, self._ordinary(attempt, move))
+                    return True
+            for push in self.cases[ref[1]].pushes if ref[0] == "case" else ():
+                if push.state in OPEN_PUSHES and push.tries:
+                    self.apply(ref, PushAccepted(push.id))
+                    return True
+        return False
 
     def _ordinary(self, attempt: Attempt, move: Move) -> Event:
         if not attempt.is_call:

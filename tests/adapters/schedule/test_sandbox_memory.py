@@ -46,6 +46,11 @@ def take(world: ClinicWorld, clock: ManualClock, change: Any) -> int:
     return world.take({k.lower(): v for k, v in request.headers.items()}, request.body)[0]
 
 
+async def heard(callahead: Recorder) -> None:
+    while not callahead.requests:  # noqa: ASYNC110 - a socket needs real time
+        await asyncio.sleep(0.001)
+
+
 async def test_the_schedule_is_what_it_was_and_told_once() -> None:
     book, callahead = Book(), Recorder()
     async with life(book, callahead) as (world, clock):
@@ -67,8 +72,7 @@ async def test_what_callahead_had_not_taken_is_told_in_the_next_life() -> None:
     book, callahead = Book(), Recorder(status=503)
     async with life(book, callahead) as (world, _):
         world.put(VISIT)
-        while not callahead.requests:
-            await asyncio.sleep(0.001)
+        await heard(callahead)
     callahead.requests.clear()
     callahead.answer(200)
     async with life(book, callahead) as (world, clock):
@@ -98,8 +102,7 @@ async def test_a_status_that_changes_while_a_visit_is_told_is_told_as_well() -> 
     book, callahead = Book(), Recorder(status=503)
     async with life(book, callahead) as (world, clock):
         world.put(VISIT)
-        while not callahead.requests:
-            await asyncio.sleep(0.001)
+        await heard(callahead)
         assert take(world, clock, CHANGE) == 200
         callahead.answer(200)
         await clock.drive(world.idle())
