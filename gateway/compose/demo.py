@@ -136,10 +136,12 @@ async def _serve(
             prepare_phones(town, script)
             day = Day(script, visits_of(script, kept.begins.date(), ZONE), town, clock)
             await day.step()
-            for work in (town.run(), day.run(), clock.keep(), feed.run(), poked(town, feed)):
-                serve(work)
+            works = (town.run(), day.run(), clock.keep(), feed.run(), poked(town, feed))
+            tasks = [serve(work) for work in works]
             ready(f"{url}/demo")
             await stop.wait()
+            for task in tasks:
+                task.cancel()
         service.workers.stop()
 
 

@@ -106,15 +106,10 @@ class TestTariff:
         assert merged({"tariff": {"sms": "7"}}, once)["tariff"] == {"sms": "7"}
         assert merged({"tariff": [{"sms": "8"}]}, once)["tariff"] == [{"sms": "8"}]
 
-    def test_an_earlier_date_is_refused(self) -> None:
+    def test_an_earlier_date_takes_its_place(self) -> None:
         once = merge_branch(DOCUMENT, "lenina", {"tariff": {"from": "2026-12-01"}})
-        for tariff, field in (
-            ({"from": "2026-11-01"}, "tariff.from"),
-            ([{"from": "2026-11-01"}], "tariff[0].from"),
-        ):
-            with pytest.raises(InvalidInput) as caught:
-                merge_branch(once, "lenina", {"tariff": tariff})
-            assert [problem.field for problem in caught.value.problems] == [field]
+        tariff = merged({"tariff": {"from": "2026-11-01", "sms": "6"}}, once)["tariff"]
+        assert [entry.get("from") for entry in tariff][-2:] == ["2026-11-01", "2026-12-01"]
 
 
 @pytest.mark.parametrize(

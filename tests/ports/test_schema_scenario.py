@@ -301,12 +301,6 @@ def test_a_visit_must_be_there_before_it_is_named() -> None:
     assert problem(f"{text}  - {{at: {at}, remove: A-1}}\n")[1] == "events[1].remove"
 
 
-def test_settings_that_are_wrong_only_together_are_refused() -> None:
-    text = with_event('settings: {branch: lenina, tariff: {from: 2026-12-01, sms: "6"}}')
-    text += f"  - {{at: {AT}, settings: {{branch: lenina, tariff: {{from: 2026-11-01}}}}}}\n"
-    assert problem(text)[:2] == (22, "events[2].settings.tariff.from")
-
-
 def test_a_bad_clinic_is_told_before_the_events() -> None:
     text = with_event("nonsense: 1").replace("id: zdorovie", "id: a b")
     assert problem(text)[:2] == (4, "clinic.id")

@@ -8,11 +8,13 @@ of an earlier life of the process, gets everything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.clock import fresh_id
+from gateway.errors import StoreUnavailable
 from gateway.web.demo.town import Json
 
 Look: TypeAlias = Callable[[], Awaitable[dict[str, Json]]]
@@ -59,9 +61,10 @@ class Feed:
         self._ring()
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Look again and again until cancelled; a store that does not answer is waited for."""
         while True:
-            await self.look()
+            with contextlib.suppress(StoreUnavailable):
+                await self.look()
             try:
                 await asyncio.wait_for(self._poked.wait(), LOOK_EVERY_S)
             except TimeoutError:

@@ -7,7 +7,6 @@ a header as well that a form on another site cannot send.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib.resources import files
@@ -20,7 +19,7 @@ from aiohttp import web
 from pydantic import Field, TypeAdapter
 
 from gateway.core.clinic import Branch
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import Forbidden, NotFound, StoreUnavailable
 from gateway.ports.schema_problems import StrictModel
 from gateway.service.assembly import Service
 from gateway.web.appointments import Appointments, checked_appointment
@@ -213,8 +212,8 @@ class DemoPages:
                 )
                 update = await self._feed.after(last, BEAT_S)
                 last = update.id if update else last
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the browser has gone
+        except (ConnectionError, StoreUnavailable):
+            pass  # the browser has gone, or comes again soon
         return response
 
     async def _document(self, update: Update) -> Json:

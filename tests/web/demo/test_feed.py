@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import StoreUnavailable
 from gateway.web.demo import feed as module
 from gateway.web.demo.feed import Feed
 
@@ -70,6 +71,28 @@ async def test_waiting_ends_with_a_change_or_in_time() -> None:
     update = await waiting
     assert update is not None
     assert update.items == {"a": {"n": 2}}
+
+
+async def test_a_store_that_does_not_answer_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.005)
+    answers = iter([StoreUnavailable(), StoreUnavailable(), {"a": {"n": 1}}])
+
+    async def look() -> dict[str, Any]:
+        answer = next(answers, {"a": {"n": 1}})
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    feed = Feed(look)
+    running = asyncio.ensure_future(feed.run())
+    update = await feed.after(feed.since(None).id, 5)
+    assert update is not None
+    assert update.items == {"a": {"n": 1}}
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
 async def test_a_poke_brings_a_look_and_a_close_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gateway.core.model import Channel
+from gateway.core.routing import Written
 from gateway.web.demo.view import View
 from tests.web.demo.support import MESSAGE, PaperTown
 from tests.web.support import NUMBER, Edge, appointment
@@ -25,14 +27,18 @@ async def test_a_visit_nobody_has_told_us_of_yet(web_edge: Edge) -> None:
 @pytest.mark.rule("G-4")
 async def test_every_function_has_its_state_and_reasons_in_both_languages(web_edge: Edge) -> None:
     await web_edge.recorded()
+    await web_edge.recorded(appointment("A-2", person={"consent": False}))
     await web_edge.work()
-    does = (await items(web_edge, PaperTown()))["visit:A-1"]["does"]
+    town = PaperTown()
+    town.appointments["A-2"] = appointment("A-2")
+    found = await items(web_edge, town)
+    does = found["visit:A-1"]["does"]
     assert does["confirmation"]["state"] in ("sent", "delivered")
     assert does["confirmation"]["sent_at"].endswith("+05:00")
-    reason = does["details"]["reasons"][0]
-    assert reason["code"] == "adopted"
-    assert reason["ru"] != reason["en"]
     assert does["reminder"]["next_at"].startswith("2026-11-24T12:30")
+    (reason,) = found["visit:A-2"]["does"]["confirmation"]["reasons"]
+    assert reason["code"] == "no_consent"
+    assert reason["ru"] != reason["en"]
 
 
 @pytest.mark.rule("C-13")
@@ -48,10 +54,7 @@ async def test_an_answer_unclear_twice_needs_attention(web_edge: Edge) -> None:
     assert (await view.items())["visit:A-1"]["attention"] is True
 
 
-def _written(message: str) -> Any:
-    from gateway.core.model import Channel
-    from gateway.core.routing import Written
-
+def _written(message: str) -> Written:
     return Written(
         id=message,
         channel=Channel.WHATSAPP,

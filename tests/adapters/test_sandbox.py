@@ -1,0 +1,68 @@
+"""The small world around the demo: both sides in one place, and the same after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from adapters.sandbox import Sandbox, fresh_keys, keys_document
+from gateway.clock import SystemClock
+from gateway.core.model import Status
+from gateway.scripts import load_texts
+from tests.adapters.schedule.test_sandbox import VISIT
+
+NUMBER = "+15550100123"
+KEYS = fresh_keys("chk_demo")
+
+
+def town(folder: Path) -> Sandbox:
+    return Sandbox(
+        SystemClock(), load_texts(), folder, url="http://127.0.0.1:1", clinic="demo", keys=KEYS
+    )
+
+
+async def test_what_is_seen_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    first = town(tmp_path)
+    assert first.last_seen is None
+    first.put(VISIT)
+    first.put({**VISIT, "id": "A-2"})
+    first.move("A-1", "2026-11-25T10:00:00+05:00")
+    first.mark("A-1", "confirmed")
+    first.remove("A-2")
+    await first.say(NUMBER, "Здравствуйте", None)
+    before: Any = (first.visits(), first.chats(), first.known, first.last_seen)
+    await first.close()
+    second = town(tmp_path)
+    assert (second.visits(), second.chats(), second.known, second.last_seen) == before
+    assert second.known == {"A-1", "A-2"}
+    assert second.visits()[0]["status"] == Status.CONFIRMED.value
+    assert second.chats()[0]["messages"][0]["mine"]
+    await second.close()
+
+
+async def test_everything_that_happens_is_a_change(tmp_path: Path) -> None:
+    world = town(tmp_path)
+    seen = world.changes.count
+    world.put(VISIT)
+    seen = await world.changed(seen)
+    await world.say(NUMBER, "1", None)
+    assert await world.changed(seen) > seen
+    await world.read(NUMBER)
+    await world.close()
+
+
+async def test_both_sides_are_mounted(tmp_path: Path) -> None:
+    app, world = web.Application(), town(tmp_path)
+    world.add_to(app)
+    mounted = {resource.canonical for resource in app.router.resources()}
+    assert mounted == {"/sandbox/whatsapp", "/sandbox/schedule"}
+    await world.close()
+
+
+def test_keys_are_new_each_time_and_not_shown() -> None:
+    other = fresh_keys("chk_demo")
+    assert keys_document(KEYS).keys() == keys_document(other).keys()
+    assert KEYS.schedule_secret != other.schedule_secret
+    assert KEYS.schedule_secret not in repr(KEYS)
