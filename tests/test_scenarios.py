@@ -62,7 +62,7 @@ def of_kind(*, invalid: bool) -> list[Any]:
 def test_scenario(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = expand.card(file)
     outcome = rehearse(capsys, str(written(card, tmp_path)), "--json")
-    assert outcome.code == 0, f"{file}\n{outcome.err}"
+    assert (outcome.code, outcome.err) == (0, ""), f"{file}\n{outcome.err}"
     came = [json.loads(line) for line in outcome.out.splitlines()]
     faults = [f"V-2: {fault}" for fault in lines.faults_of_form(came, card["scenario"])]
     if not faults:

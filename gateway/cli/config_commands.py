@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 from typing import Any
 
@@ -19,6 +20,9 @@ examples:
 
 exit codes: 0 valid, 2 not valid
 """
+
+_USER = re.compile(r"://[^/?#\s]*@")
+"""User and password of an address."""
 
 SECRET_WORDS = ("secret", "token", "key", "password")
 
@@ -66,7 +70,7 @@ def _without_secrets(value: Any, name: str = "") -> Any:
         return [_without_secrets(item, name) for item in value]
     if value is not None and any(word in name.lower() for word in SECRET_WORDS):
         return "•••"
-    return value
+    return _USER.sub("://•••@", value) if isinstance(value, str) else value
 
 
 def _schema(arguments: argparse.Namespace) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import http.client
 import json
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Coroutine
+from typing import Any
 
 import uvloop
 
@@ -71,13 +74,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _health(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config).settings
-    address = f"http://{settings.listen.host}:{settings.listen.port}/health/ready"
-    try:
-        with urllib.request.urlopen(address, timeout=HEALTH_TIMEOUT_S) as response:
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        answer = json.load(error)
-    except (OSError, ValueError):
+    host = settings.listen.host
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{settings.listen.port}/health/ready"
+    answer = _asked(address)
+    if answer is None:
         print(f"callahead: nothing answers at {address}", file=sys.stderr)
         return 1
     if arguments.json:
@@ -86,3 +87,22 @@ def _health(arguments: argparse.Namespace) -> int:
         for ping in answer["pings"]:
             print(f"{'ok ' if ping['ok'] else 'NOT'}  {ping['name']}")
     return 0 if answer["ready"] else 1
+
+
+def _asked(address: str) -> dict[str, Any] | None:
+    """Return what a gateway says of itself, or None when there is none at that address."""
+    try:
+        with urllib.request.urlopen(address, timeout=HEALTH_TIMEOUT_S) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        with error, contextlib.suppress(ValueError):
+            answer = json.load(error)
+            return answer if _is_health(answer) else None
+        return None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    return answer if _is_health(answer) else None
+
+
+def _is_health(answer: object) -> bool:
+    return isinstance(answer, dict) and {"ready", "pings"} <= set(answer)

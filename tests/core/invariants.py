@@ -465,7 +465,7 @@ def check_skips(driver: Driver) -> None:
             assert key not in seen, f"printed twice: {key}"
             seen.add(key)
             told = entry.data["reasons"]
-            if told == ["removed"]:
+            if "removed" in told:
                 seen.discard(key)
             assert isinstance(told, list)
             assert told

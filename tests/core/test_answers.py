@@ -35,8 +35,8 @@ from tests.core.strategies import (
     asked,
     happen,
     recorded,
-    told,
     to_number,
+    told,
     wrote,
 )
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.core.case import Account, Attempt, AttemptState, Contact, Learnt
 from gateway.core.cascade import (
     Done,
     Exhausted,
@@ -15,6 +14,7 @@ from gateway.core.cascade import (
     is_last_channel,
     next_message,
 )
+from gateway.core.case import Account, Attempt, AttemptState, Contact, Learnt
 from gateway.core.model import App, Channel, Function, Purpose
 from tests.core.strategies import (
     DAY,

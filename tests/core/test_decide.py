@@ -69,8 +69,8 @@ from tests.core.strategies import (
     happen,
     recorded,
     settings_of,
-    told,
     to_number,
+    told,
     wrote,
 )
 

@@ -12,7 +12,7 @@ from gateway.core import policy
 def test_pauses_grow_and_fill_half_an_hour() -> None:
     assert all(a < b for a, b in pairwise(policy.RETRY_PAUSES))
     assert sum(policy.RETRY_PAUSES, timedelta(0)) == policy.RETRY_FOR == timedelta(minutes=30)
-    assert policy.HAND_OVER_BEFORE == timedelta(minutes=15)
+    assert timedelta(minutes=15) == policy.HAND_OVER_BEFORE
 
 
 @pytest.mark.rule("S-3")

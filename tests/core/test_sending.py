@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -51,8 +51,8 @@ from tests.core.strategies import (
     an_attempt,
     by_message,
     happen,
-    told,
     to_number,
+    told,
 )
 
 S = AttemptState

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+
+import pytest
+
+from gateway.core import plan
+from gateway.core.case import (
+    Attempt,
+    AttemptState,
+    Case,
+    Contact,
+    EntryKind,
+    FunctionState,
+    PushState,
+)
+from gateway.core.clinic import Branch, ConfirmationSettings, DetailsSettings, ReminderSettings
+from gateway.core.events import DueTimeReached
+from gateway.core.model import CallResult, Channel, Function, Purpose, Reason, Status
+from tests.core.strategies import (
+    CREATED,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    START,
+    WITH_APP,
+    a_branch,
+    a_call,
+    a_case,
+    a_contact,
+    a_draft,
+    a_person,
+    a_push,
+    a_visit,
+    an_attempt,
+    by_message,
+    happen,
+    told,
+)
+
+S = AttemptState
+CLOSED = FunctionState(CREATED)
+TEN = NOON - 2 * HOUR  # 10:00 of the day before
+CLOSING = NOON + 8 * HOUR
+DETAILS, CONFIRMATION, REMINDER = Function
+
+
+def only(function: Function, *attempts: Attempt, **changes: object) -> Case:
+    """Return a case of which only one function is open."""
+    closed = {other.value: CLOSED for other in Function if other is not function}
+    return a_case(attempts=attempts, attempts_made=len(attempts), **{**closed, **changes})
+
+
+def look(
+    case: Case,
+    now: datetime = NOON,
+    contact: Contact | None = None,
+    branch: Branch | None = None,
+) -> Case:
+    return happen(case, DueTimeReached(), contact, branch=branch, now=now)[0]
+
+
+def planned(case: Case) -> list[tuple[Channel, datetime | None]]:
+    return [(a.channel, a.not_before) for a in case.attempts if a.state is S.PLANNED]
+
+
+# When a function is looked at
+
+
+@pytest.mark.rule("D-1", "D-3", "Z-2")
+@pytest.mark.parametrize(
+    ("now", "wanted", "due"),
+    [
+        (CREATED, [(Channel.WHATSAPP, None)], START - 2 * HOUR),
+        (CREATED + 10 * HOUR, [], CREATED + 18 * HOUR),  # 22:00: at 06:00 next day
+    ],
+)
+def test_details_go_at_once_or_when_hours_open(
+    now: datetime, wanted: list[object], due: datetime
+) -> None:
+    case = look(only(DETAILS), now)
+    assert planned(case) == wanted
+    assert case.due == due
+
+
+@pytest.mark.rule("C-1", "G-3")
+def test_confirmation_waits_for_its_day_and_hour() -> None:
+    assert look(only(CONFIRMATION), TEN - MINUTE).due == TEN
+    assert planned(look(only(CONFIRMATION), TEN)) == [(Channel.CALL, None)]
+
+
+@pytest.mark.rule("R-1", "R-2")
+def test_the_reminder_waits_for_opening() -> None:
+    early = a_visit(start=START - 6.5 * HOUR)  # 08:00
+    case = look(only(REMINDER, snapshot=early), early.start - 2 * HOUR - MINUTE)
+    assert case.due == early.start - 2 * HOUR
+    case = look(
+        only(REMINDER, snapshot=replace(early, start=early.start - HOUR)), early.start - 3 * HOUR
+    )
+    assert case.due == early.start - 2 * HOUR  # 06:00
+    assert planned(case) == []
+
+
+@pytest.mark.rule("D-3", "R-2", "Z-3", "Z-4", "Z-5", "G-9", "D-5")
+@pytest.mark.parametrize(
+    ("case", "now", "reasons"),
+    [
+        (only(DETAILS, appeared_at=CREATED + 10 * HOUR), NOON, ["outside_hours"]),
+        (only(DETAILS, appeared_at=START - HOUR), START - HOUR, ["too_late"]),
+        (only(DETAILS, adopted=True), NOON, ["adopted"]),
+        (only(DETAILS), START - 2 * HOUR, ["missed_hours"]),
+        (only(CONFIRMATION), CLOSING, ["missed_hours"]),
+        (only(CONFIRMATION, booking=2, booking_since=CLOSING), CLOSING, ["too_late"]),
+        (
+            only(CONFIRMATION, snapshot=a_visit(status=Status.CONFIRMED)),
+            CLOSING,
+            ["status"],
+        ),
+        (only(REMINDER), START, ["missed_hours"]),
+        (only(REMINDER, snapshot=a_visit(club=True)), START, ["club", "missed_hours"]),
+        (
+            only(REMINDER, appeared_at=START - HOUR, snapshot=a_visit(club=True)),
+            START - HOUR,
+            ["club", "too_late"],
+        ),
+    ],
+)
+def test_a_function_that_cannot_be_done_is_closed_with_its_reasons(
+    case: Case, now: datetime, reasons: list[str]
+) -> None:
+    after = look(case, now)
+    assert told(after, EntryKind.SKIP) == [{"reasons": reasons}]
+    assert after.due is None
+
+
+@pytest.mark.rule("H-1", "Z-3")
+def test_no_channel_is_a_reason() -> None:
+    case = look(only(DETAILS), CREATED, branch=a_branch(channels=(Channel.PUSH,)))
+    assert case.details.reasons == (Reason.NO_CHANNEL,)
+
+
+@pytest.mark.rule("G-1", "Z-3")
+def test_a_function_switched_off_says_nothing() -> None:
+    off = a_branch(
+        details=DetailsSettings(enabled=False),
+        confirmation=ConfirmationSettings(enabled=False),
+        reminder=ReminderSettings(enabled=False),
+    )
+    case = look(a_case(), branch=off)
+    assert (case.details.closed_at, case.details.reasons) == (NOON, ())
+    assert case.due == CLOSING  # it may be switched on again until then
+    case = look(case, CLOSING, branch=off)
+    assert case.confirmation.closed_at == CLOSING
+    case = look(case, START, branch=off)
+    assert case.reminder.closed_at == START
+    assert told(case, EntryKind.SKIP) == []
+
+
+@pytest.mark.rule("H-5")
+@pytest.mark.parametrize("state", [S.STARTED, S.ACCEPTED])
+def test_what_was_sent_is_not_sent_again(state: AttemptState) -> None:
+    case = look(only(CONFIRMATION, an_attempt(state=state)))
+    assert planned(case) == []
+    assert case.confirmation.closed_at is None
+
+
+@pytest.mark.rule("H-3")
+def test_what_is_planned_for_a_closed_function_is_dropped() -> None:
+    case = only(CONFIRMATION, an_attempt(state=S.PLANNED, tries=0), confirmation=CLOSED)
+    assert look(case).attempts == ()
+
+
+# Calls and what follows them
+
+
+@pytest.mark.rule("C-6")
+@pytest.mark.parametrize(
+    ("result", "attempts", "expected"),
+    [
+        (CallResult.NO_ANSWER, 1, (Channel.WHATSAPP, None)),
+        (CallResult.NO_ANSWER, 2, (Channel.CALL, NOON + 16 * MINUTE)),
+        (CallResult.BUSY, 2, (Channel.CALL, NOON + 16 * MINUTE)),
+        (CallResult.UNREACHABLE, 2, (Channel.CALL, NOON + 16 * MINUTE)),
+        (CallResult.REJECTED, 2, (Channel.WHATSAPP, None)),
+        (CallResult.MACHINE, 2, (Channel.WHATSAPP, None)),
+        (CallResult.HANGUP, 2, (Channel.WHATSAPP, None)),
+        (CallResult.NO_ANSWER_KEY, 2, (Channel.WHATSAPP, None)),
+    ],
+)
+def test_a_call_without_an_answer_is_followed_by_another_or_a_message(
+    result: CallResult, attempts: int, expected: tuple[Channel, datetime | None]
+) -> None:
+    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=attempts))
+    case = look(only(CONFIRMATION, a_call(result=result)), NOON + MINUTE, branch=branch)
+    assert planned(case) == [expected]
+    assert case.attempts[-1].after_call is (expected[0] is not Channel.CALL)
+
+
+@pytest.mark.rule("C-6", "Z-6")
+def test_a_second_call_that_would_be_too_late_is_a_message() -> None:
+    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=2))
+    ended = CLOSING - 15 * MINUTE
+    call = a_call(result=CallResult.BUSY, ended_at=ended)
+    assert planned(look(only(CONFIRMATION, call), ended, branch=branch)) == [
+        (Channel.WHATSAPP, None)
+    ]
+    waiting = look(
+        only(CONFIRMATION, a_call(result=CallResult.BUSY)), NOON + 16 * MINUTE, branch=branch
+    )
+    assert planned(waiting) == [(Channel.CALL, None)]
+
+
+@pytest.mark.rule("C-6", "Z-6")
+def test_a_push_follows_a_call_after_a_minute() -> None:
+    visit = a_visit(patient=a_person(app=WITH_APP))
+    call = a_call(result=CallResult.NO_ANSWER)
+    case = look(only(CONFIRMATION, call, snapshot=visit), NOON + MINUTE)
+    assert planned(case) == [(Channel.PUSH, NOON + 2 * MINUTE)]
+    assert case.due == NOON + 2 * MINUTE
+    assert planned(look(case, NOON + 2 * MINUTE)) == [(Channel.PUSH, None)]
+
+
+@pytest.mark.rule("C-2", "C-6")
+def test_a_fallback_that_has_begun_is_not_turned_back_into_a_call() -> None:
+    call = a_call(result=CallResult.BUSY)
+    failed = an_attempt(id="2", state=S.FAILED)
+    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=3))
+    assert planned(look(only(CONFIRMATION, call, failed), branch=branch)) == [(Channel.SMS, None)]
+
+
+@pytest.mark.rule("C-5", "Z-13")
+@pytest.mark.parametrize(
+    ("ago", "not_before"), [(MINUTE, NOON + MINUTE), (2 * MINUTE, None), (HOUR, None)]
+)
+def test_calls_of_a_number_keep_their_gap(ago: timedelta, not_before: datetime | None) -> None:
+    contact = a_contact(call_ended_at=NOON - ago)
+    assert planned(look(only(CONFIRMATION), contact=contact)) == [(Channel.CALL, not_before)]
+
+
+@pytest.mark.rule("C-5")
+def test_a_planned_call_moves_with_the_gap() -> None:
+    case = look(only(CONFIRMATION))
+    gap = look(case, contact=a_contact(call_ended_at=NOON))
+    assert planned(gap) == [(Channel.CALL, NOON + 2 * MINUTE)]
+    assert [a.id for a in gap.attempts] == [a.id for a in case.attempts]
+
+
+@pytest.mark.rule("C-5", "C-6")
+def test_the_gap_of_a_second_call_is_the_later_of_both() -> None:
+    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=2))
+    call = a_call(result=CallResult.BUSY)
+    contact = a_contact(call_ended_at=NOON + 15 * MINUTE)
+    case = look(only(CONFIRMATION, call), NOON + 15 * MINUTE, contact, branch)
+    assert planned(case) == [(Channel.CALL, NOON + 17 * MINUTE)]
+
+
+@pytest.mark.rule("C-6")
+def test_a_call_that_found_no_line_keeps_its_pause() -> None:
+    waiting = a_call(
+        state=S.PLANNED, tries=0, ended_at=None, code="no_line", not_before=NOON + MINUTE
+    )
+    assert planned(look(only(CONFIRMATION, waiting))) == [(Channel.CALL, NOON + MINUTE)]
+
+
+@pytest.mark.rule("C-5", "C-17")
+def test_a_call_about_the_old_booking_is_waited_for() -> None:
+    call = a_call(state=S.TALKING, ended_at=None)
+    case = only(CONFIRMATION, call, booking=2, booking_since=NOON)
+    assert planned(look(case)) == []
+
+
+@pytest.mark.rule("C-17", "C-10")
+def test_an_answered_question_is_asked_no_more() -> None:
+    call = a_call(result=CallResult.ANSWER)
+    confirmed = a_push(not_before=None)
+    case = look(only(CONFIRMATION, call, pushes=(confirmed,), pushes_made=1))
+    assert planned(case) == []
+    failed = an_attempt(state=S.FAILED)
+    visit = a_visit(status=Status.CONFIRMED)
+    taken = a_push(state=PushState.ACCEPTED)
+    answered = only(CONFIRMATION, failed, snapshot=visit, pushes=(taken,), pushes_made=1)
+    assert told(look(answered), EntryKind.SKIP) == []
+    by_staff = look(only(CONFIRMATION, failed, snapshot=visit))
+    assert told(by_staff, EntryKind.SKIP) == [{"reasons": ["status"]}]
+    assert planned(by_staff) == []
+
+
+# The reschedule link
+
+
+def asked_to_move(*more: Attempt, **changes: object) -> Case:
+    call = a_call(result=CallResult.ANSWER, about="call.reschedule")
+    visit = a_visit(status=Status.RESCHEDULE_REQUESTED)
+    return only(CONFIRMATION, call, *more, snapshot=visit, confirmation=CLOSED, **changes)
+
+
+@pytest.mark.rule("C-7", "Z-7")
+def test_key_2_brings_the_link_at_any_hour() -> None:
+    case = look(asked_to_move(), CLOSING + HOUR)
+    assert planned(case) == [(Channel.WHATSAPP, None)]
+    link = case.attempts[-1]
+    assert (link.purpose, link.after_call) == (Purpose.RESCHEDULE_LINK, True)
+    assert look(case, CLOSING + HOUR).attempts == case.attempts
+
+
+LINK = an_attempt(
+    id="2", state=S.PLANNED, tries=0, purpose=Purpose.RESCHEDULE_LINK, after_call=True
+)
+
+
+@pytest.mark.rule("C-7", "H-3")
+@pytest.mark.parametrize(
+    ("case", "now", "contact"),
+    [
+        (asked_to_move(LINK), START, None),
+        (asked_to_move(LINK), NOON, a_contact(opted_out_at=NOON)),
+        (replace(asked_to_move(LINK), snapshot=a_visit(status=Status.CANCELLED)), NOON, None),
+        (replace(asked_to_move(LINK), removed=True), NOON, None),
+    ],
+)
+def test_a_link_that_is_of_no_use_any_more_is_dropped(
+    case: Case, now: datetime, contact: Contact | None
+) -> None:
+    assert planned(look(case, now, contact)) == []
+
+
+@pytest.mark.rule("C-7")
+def test_a_link_that_no_channel_takes_is_not_sent() -> None:
+    assert planned(look(asked_to_move(), branch=a_branch(channels=()))) == []
+
+
+# Small parts
+
+
+@pytest.mark.rule("G-6")
+def test_leases_of_what_is_under_way() -> None:
+    unknown = an_attempt(state=S.UNKNOWN, not_before=NOON + MINUTE)
+    assert plan.lease_end(unknown) == NOON + MINUTE
+    assert plan.lease_end(an_attempt(state=S.STARTED)) == NOON + 2 * MINUTE
+    assert plan.lease_end(a_call(state=S.TALKING)) == NOON + 6 * MINUTE
+    assert plan.lease_end(an_attempt(state=S.STARTED, started_at=None)) is None
+
+
+def test_the_earliest_moment() -> None:
+    assert plan.earliest([None, NOON, TEN]) == TEN
+    assert plan.earliest([None]) is None
+
+
+@pytest.mark.rule("D-2")
+def test_what_counts_as_tried() -> None:
+    details = an_attempt(function=DETAILS, purpose=Purpose.DETAILS)
+    assert plan.was_tried(a_case(attempts=(details,), booking=2), DETAILS)
+    assert not plan.was_tried(a_case(attempts=(an_attempt(),), booking=2), CONFIRMATION)
+    fresh = an_attempt(state=S.PLANNED, tries=0)
+    assert not plan.was_tried(a_case(attempts=(fresh,)), CONFIRMATION)
+    assert plan.was_tried(a_case(attempts=(replace(fresh, tries=1),)), CONFIRMATION)
+
+
+@pytest.mark.rule("C-15", "Z-9")
+def test_whoever_has_not_opted_out_is_still_answered() -> None:
+    ack = an_attempt(state=S.PLANNED, purpose=Purpose.ACKNOWLEDGEMENT)
+    draft = a_draft(a_case(attempts=(ack,)), a_contact())
+    plan.fall_silent(draft)
+    assert draft.attempts == (ack,)
+    without = a_draft(a_case(attempts=(ack,)))
+    plan.fall_silent(without)
+    assert without.attempts == (ack,)
+
+
+@pytest.mark.rule("C-8", "D-4")
+def test_without_a_call_the_message_goes_first() -> None:
+    assert planned(look(only(CONFIRMATION), branch=by_message())) == [(Channel.WHATSAPP, None)]
+
+
+@pytest.mark.rule("C-1", "Z-6")
+def test_a_start_before_opening_is_opening() -> None:
+    branch = a_branch(confirmation=ConfirmationSettings(start=time(7)))
+    assert look(only(CONFIRMATION), TEN - 2 * HOUR, branch=branch).due == TEN - HOUR
+
+
+def test_days_pass() -> None:
+    assert look(only(CONFIRMATION), NOON - DAY).due == TEN
