@@ -10,7 +10,6 @@ from gateway.errors import InvalidInput
 from gateway.ports.yaml_lines import read_document
 from gateway.service.schedule_import import Row
 
-
 _DOCUMENT_START = re.compile(r"\A((?:\s*(?:#[^\n]*)?\n)*)---(?=\s)")
 """YAML's own beginning of a document, which a list that becomes a field must not have."""
 

@@ -69,6 +69,7 @@ def question_open(case: Case, now: datetime) -> bool:
         not case.removed
         and case.status is Status.UNCONFIRMED
         and now < case.snapshot.start
+        and case.closed_question != case.booking
         and was_asked(case, case.booking)
     )
 
@@ -98,7 +99,11 @@ def why_not(
         return None
     if status is not Status.UNCONFIRMED:
         return "status"
-    return None if from_page or asked else "no_question"
+    if from_page:
+        return None
+    if case.closed_question == case.booking:
+        return "closed"
+    return None if asked else "no_question"
 
 
 def apply_answer(
@@ -225,7 +230,7 @@ def tell(
     purpose: Purpose,
     about: str,
     *,
-    choices: tuple[tuple[str, datetime], ...] = (),
+    choices: tuple[tuple[str, datetime, str], ...] = (),
     despite_opt_out: bool = False,
 ) -> None:
     """Plan a free answer on the channel on which the patient wrote (rules C-12, Z-7)."""
@@ -247,8 +252,8 @@ def tell(
 def _opt_out(draft: Draft, event: PatientWrote) -> None:
     """Recorded, told to the schedule, acknowledged once (rules C-15, Z-9)."""
     _note_for_number(draft, event, None, "opt_out")
-    contact = draft.contact
-    if contact is None or contact.opted_out_at is not None:
+    contact = draft.known_contact
+    if contact.opted_out_at is not None:
         return
     draft.contact = evolve(contact, opted_out_at=draft.now, pending=None, unclear=0)
     _notice(draft, event, allowed=False)
@@ -257,10 +262,8 @@ def _opt_out(draft: Draft, event: PatientWrote) -> None:
 
 def _opt_in(draft: Draft, event: PatientWrote) -> None:
     _note_for_number(draft, event, None, "opt_in")
-    contact = draft.contact
-    if contact is None:
-        return
-    draft.contact = evolve(contact, opted_out_at=None)
+    contact = draft.known_contact
+    draft.contact = evolve(contact, opted_out_at=None, unclear=0)
     _notice(draft, event, allowed=True)
     _tell_number(draft, event, "acknowledgement.opt_in")
 
@@ -278,9 +281,7 @@ def _note_for_number(draft: Draft, event: PatientWrote, answer: Answer | None, w
 
 
 def _notice(draft: Draft, event: PatientWrote, *, allowed: bool) -> None:
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     draft.contact = evolve(contact, notices_made=contact.notices_made + 1)
     draft.put_notice(
         Notice(
@@ -297,9 +298,7 @@ def _notice(draft: Draft, event: PatientWrote, *, allowed: bool) -> None:
 
 def _tell_number(draft: Draft, event: PatientWrote, about: str) -> None:
     """Plan an answer that belongs to the number, not to a visit."""
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     number = Draft(None, contact, draft.settings, draft.now)
     tell(number, event, Purpose.ACKNOWLEDGEMENT, about, despite_opt_out=True)
     draft.contact = number.contact
@@ -307,9 +306,7 @@ def _tell_number(draft: Draft, event: PatientWrote, about: str) -> None:
 
 def _without_case(draft: Draft, event: PatientWrote) -> None:
     """Several open questions, or a number without visits (rules C-11, Z-10, Z-12)."""
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     answer = event.pressed or ANSWER_OF_MEANING.get(event.reading.meaning)
     if not event.choices:
         _note_for_number(draft, event, answer, "no_visits")
@@ -325,7 +322,7 @@ def _without_case(draft: Draft, event: PatientWrote) -> None:
         pending = None if differs else Pending(answer, event.raw, draft.now)
         draft.contact = evolve(contact, pending=pending)
     _note_for_number(draft, event, answer, "which_visit")
-    choices = tuple((choice.appointment, choice.start) for choice in event.choices)
+    choices = tuple((choice.appointment, choice.start, choice.zone) for choice in event.choices)
     if answer is Answer.REPEAT:
         tell(draft, event, Purpose.CLARIFICATION, "clarification.which_visit", choices=choices)
     else:
@@ -336,12 +333,10 @@ def _unclear(
     draft: Draft,
     event: PatientWrote,
     about: str,
-    choices: tuple[tuple[str, datetime], ...] = (),
+    choices: tuple[tuple[str, datetime, str], ...] = (),
 ) -> None:
     """Ask once; the second time in a row it is for the staff (rules C-13, Z-10)."""
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     draft.contact = evolve(contact, unclear=contact.unclear + 1)
     if contact.unclear < UNCLEAR_MAX:
         tell(draft, event, Purpose.CLARIFICATION, about, choices=choices)
@@ -372,8 +367,7 @@ def _about_case(draft: Draft, event: PatientWrote) -> None:
         note_answer(draft, source, event.raw, None, applied=False, why=event.reading.meaning.value)
         _unclear(draft, event, "clarification.options" if is_open and not stale else STATE)
         return
-    if draft.contact is not None:
-        draft.contact = evolve(draft.contact, unclear=0, pending=None)
+    draft.contact = evolve(draft.known_contact, unclear=0, pending=None)
     asked = event.quoted or is_open
     applied = apply_answer(draft, answer, source, raw=event.raw, booking=booking, asked=asked)
     if applied:
@@ -395,8 +389,6 @@ def settle_pushes(draft: Draft, *, moved: bool) -> None:
         if not moved and not case.removed and status is push.after:
             draft.put_push(evolve(push, state=PushState.SETTLED, not_before=None))
             continue
-        if not moved and not case.removed and _is_chained(draft.case, push):
-            continue
         draft.put_push(evolve(push, state=PushState.CONFLICT, not_before=None))
         shown = "removed" if case.removed else status.value
         draft.note(
@@ -405,14 +397,6 @@ def settle_pushes(draft: Draft, *, moved: bool) -> None:
             Function.CONFIRMATION,
         )
         _tell_conflict(draft, push)
-
-
-def _is_chained(case: Case, push: StatusPush) -> bool:
-    """Tell whether a push builds on an earlier one that is still on its way."""
-    return any(
-        p.state in OPEN_PUSHES and p.after is push.before and int(p.id) < int(push.id)
-        for p in case.pushes
-    )
 
 
 def _tell_conflict(draft: Draft, push: StatusPush) -> None:

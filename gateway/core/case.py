@@ -161,7 +161,7 @@ class Attempt:
     after_call: bool = False
     content: Content | None = None
     about: str = ""  # which wording of the purpose, see gateway.core.wording
-    choices: tuple[tuple[str, datetime], ...] = ()  # visits that "which visit?" lists
+    choices: tuple[tuple[str, datetime, str], ...] = ()  # "which visit?": id, start, time zone
     reply_to: str | None = None  # provider's id of the message that this one quotes
     provider_id: str | None = None
     result: CallResult | None = None
@@ -302,7 +302,7 @@ class Case:
     pushes: tuple[StatusPush, ...] = ()
     pushes_made: int = 0
     link_booking: int = 0  # newest booking whose link was sent; 0: none yet
-    unclear_booking: int = 0
+    closed_question: int = 0  # newest booking whose open question the staff settled (C-17)
     seen: tuple[str, ...] = ()
     due: datetime | None = None
     journal: tuple[Entry, ...] = ()

@@ -50,7 +50,7 @@ from gateway.core.events import (
     SlotGranted,
 )
 from gateway.core.evolve import evolve
-from gateway.core.model import Appointment, Function, Reason
+from gateway.core.model import Appointment, Function, Reason, Status
 from gateway.core.phone import contact_number
 from gateway.core.suppression import reasons_against
 
@@ -139,6 +139,9 @@ def _changed(draft: Draft, snapshot: Appointment, up_since: datetime | None = No
     _drop_old_planned(draft)
     if moved or snapshot.status is not before.status:
         answers.settle_pushes(draft, moved=moved)
+    settled = before.status is Status.UNCONFIRMED and snapshot.status is not before.status
+    if settled and answers.was_asked(draft.case, draft.case.booking):
+        draft.case = evolve(draft.case, closed_question=draft.case.booking)
     _join_contact(draft)
 
 
@@ -421,9 +424,7 @@ def _in_future(due: datetime | None, now: datetime) -> datetime | None:
 
 
 def _set_contact_due(draft: Draft) -> None:
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     released = tuple(
         evolve(a, not_before=None)
         if a.state is AttemptState.PLANNED and a.not_before and a.not_before <= draft.now

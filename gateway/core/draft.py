@@ -68,6 +68,13 @@ class Draft:
         self._case = case
 
     @property
+    def known_contact(self) -> Contact:
+        """The contact as it stands; only for events that come from a number."""
+        if self.contact is None:
+            raise AssertionError("this event needs a contact")
+        return self.contact
+
+    @property
     def has_case(self) -> bool:
         """Tell whether there is a case."""
         return self._case is not None
@@ -134,7 +141,7 @@ class Draft:
         not_before: datetime | None = None,
         after_call: bool = False,
         reply_to: str | None = None,
-        choices: tuple[tuple[str, datetime], ...] = (),
+        choices: tuple[tuple[str, datetime, str], ...] = (),
         to: str | None = None,
     ) -> Attempt:
         """Add a planned attempt to the case, or to the contact where there is no case.

@@ -135,10 +135,11 @@ class CallNotPlaced:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One visit that an unquoted answer could be about."""
+    """One visit that an unquoted answer could be about; `zone` is its branch's."""
 
     appointment: str
     start: datetime
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)

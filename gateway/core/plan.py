@@ -110,11 +110,12 @@ def earliest(moments: Iterable[datetime | None]) -> datetime | None:
 
 def fall_silent(draft: Draft) -> None:
     """After an opt-out nothing is sent but its acknowledgement (rules C-15, Z-9)."""
-    if draft.contact is None or draft.contact.opted_out_at is None:
+    contact = draft.contact
+    if contact is None or contact.opted_out_at is None:
         return
     for attempt in draft.attempts:
         is_planned = attempt.state is AttemptState.PLANNED and attempt.is_free
-        if is_planned and attempt.about != OPT_OUT_TOLD:
+        if is_planned and attempt.to == contact.number and attempt.about != OPT_OUT_TOLD:
             draft.drop(attempt)
 
 

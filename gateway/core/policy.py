@@ -65,5 +65,9 @@ WRONG_KEYS_MAX = 2
 SILENCES_MAX = 1
 """How many silences are prompted; a second one ends the call (rule C-4)."""
 
+PENDING_FOR = timedelta(hours=6)
+"""How long a clear answer waits to be told which visit it is about (rule C-11); a time that is
+named the next day is not meant as that."""
+
 LOOK_AGAIN = timedelta(minutes=1)
 """When a case is looked at again whose due time has passed without anything to do."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from gateway.core import policy
 from gateway.core.answers import ANSWER_OF_MEANING, question_open, was_asked
 from gateway.core.case import Case, Contact, Pending
 from gateway.core.events import Choice, PatientWrote
+from gateway.core.evolve import evolve
 from gateway.core.hours import local
 from gateway.core.links import read_payload
 from gateway.core.model import Answer, Channel
@@ -155,7 +157,7 @@ def _unquoted(
         if named is not None and contact.pending is not None:
             return _routed(written, raw, reading, named, 0, quoted=False, settled=contact.pending)
         choices = tuple(
-            Choice(case.id, case.snapshot.start)
+            Choice(case.id, case.snapshot.start, zones[case.branch])
             for case in sorted(asked, key=lambda c: c.snapshot.start)
         )
         return Routed(None, _event(written, raw, reading, choices))

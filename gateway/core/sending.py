@@ -356,9 +356,7 @@ def is_call_over(contact: Contact, now: datetime) -> bool:
 
 def free_number(draft: Draft, *, ended: bool) -> None:
     """The number may be called again after the gap; wake who waits for it (rule C-5)."""
-    contact = draft.contact
-    if contact is None:
-        return
+    contact = draft.known_contact
     at = draft.now + (draft.branch.confirmation.call_gap if ended else policy.LINE_PAUSE)
     draft.contact = evolve(
         contact,

@@ -183,11 +183,11 @@ def compose(
     branch: Branch,
     snapshot: Appointment | None,
     booking: int,
-    choices: Sequence[tuple[str, datetime]] = (),
+    choices: Sequence[tuple[str, datetime, str]] = (),
 ) -> Content:
     """Return the message of that key for the channel.
 
-    `choices` are the visits, each with its start, of "which visit?". Only messages of
+    `choices` are the visits of "which visit?", each with its start and time zone. Only messages of
     `WITHOUT_VISIT` may come without a snapshot. `parameters` are, for chats, what stands in
     place of {{1}}, {{2}}, … of `template_body`.
     """
@@ -199,7 +199,7 @@ def compose(
         link = link_of(branch, snapshot.id, booking)
     facts = facts_of(words, branch, snapshot, link)
     if "visits" in pattern.facts:
-        facts["visits"] = _visits(words.calendar, branch, choices)
+        facts["visits"] = _visits(words.calendar, choices)
     text, values = pattern.fill(facts)
     is_chat = family is Family.CHAT
     buttons: tuple[Button, ...] = ()
@@ -243,9 +243,10 @@ def facts_of(
     return facts
 
 
-def _visits(calendar: Calendar, branch: Branch, choices: Sequence[tuple[str, datetime]]) -> str:
-    starts = sorted({start for _, start in choices})
-    walls = [local(start, branch.timezone).replace(tzinfo=None) for start in starts]
+def _visits(calendar: Calendar, choices: Sequence[tuple[str, datetime, str]]) -> str:
+    """List the visits, each at the clock of its own branch (rule W-1)."""
+    starts = sorted({(start, zone) for _, start, zone in choices})
+    walls = [local(start, zone).replace(tzinfo=None) for start, zone in starts]
     return "\n".join([calendar.visit.fill(_moment(calendar, wall))[0] for wall in walls])
 
 
@@ -330,7 +331,9 @@ def samples(words: Words) -> Iterator[tuple[str, Channel, Content]]:
     """Yield every message for every channel with the facts of the example visit (rule W-2)."""
     branch, visit = sample_visit(words)
     texts = Texts({words.language: words})
-    choices = ((visit.id, visit.start), ("sample-2", visit.start + timedelta(hours=43)))
+    zone = branch.timezone
+    later = visit.start + timedelta(hours=43)
+    choices = ((visit.id, visit.start, zone), ("sample-2", later, zone))
     for about in ABOUTS:
         for channel, family in FAMILY_OF.items():
             if family in families_of(about):

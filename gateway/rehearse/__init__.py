@@ -51,6 +51,7 @@ async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
             observe_write_off=lines.observe_write_off,
             poll_s=None,
             one_by_one=True,
+            raise_faults=True,
         )
         world.service = service
         world.spawn = supervisor.spawn

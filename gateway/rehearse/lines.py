@@ -53,7 +53,7 @@ class Lines:
     def observe_write_off(self, clinic: str, write_off: WriteOff) -> None:
         """Take a daily write-off."""
         line: Line = {
-            "at": self._shown(write_off.at, self._zones[write_off.branch]),
+            "at": self._shown(write_off.at, self._first_zone),
             "appointment": None,
             "function": None,
             "do": "write_off",

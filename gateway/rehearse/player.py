@@ -193,13 +193,18 @@ class Player:
             await self._back()
 
     async def _back(self) -> None:
-        """The gateway starts again: the newest schedule first, then what came in meanwhile."""
+        """The gateway starts again: the newest settings and schedule first, then the rest."""
         held, self._held = self._held, []
         self._service.engine.up_since = self._service.clock.now()
+        for change in held:
+            if isinstance(change, SettingsEvent):
+                await self._happen(change)
         if not self._world.schedule_down:
             await self._find(held)
         for missed in held:
-            if self._world.schedule_down or not isinstance(missed, _SNAPSHOTS):
-                await self._happen(missed)
+            is_snapshot = isinstance(missed, _SNAPSHOTS)
+            if isinstance(missed, SettingsEvent) or (is_snapshot and not self._world.schedule_down):
+                continue
+            await self._happen(missed)
         await self._world.deliver_held()
         self._supervisor.serve(self._service.workers.run())

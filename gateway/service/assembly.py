@@ -63,8 +63,13 @@ def assemble(
     committed: Callable[[Outcome], None] = lambda _: None,
     poll_s: float | None = 1.0,
     one_by_one: bool = False,
+    raise_faults: bool = False,
 ) -> Service:
-    """Build the service. `poll_s` None: nobody else commits to this store."""
+    """Build the service. `poll_s` None: nobody else commits to this store.
+
+    `raise_faults` ends the run on a fault of the code instead of going on with the other cases:
+    a rehearsal must not print what a fault made of it.
+    """
     effects = Effects(
         parts.store,
         parts.clock,
@@ -72,6 +77,7 @@ def assemble(
         telephony=parts.telephony,
         schedule=parts.schedule,
         spawn=parts.spawn,
+        raise_faults=raise_faults,
     )
     pokes: list[Callable[[str], None]] = []
 
@@ -107,6 +113,7 @@ def assemble(
         parts.clock,
         poll_s=poll_s,
         one_by_one=one_by_one,
+        raise_faults=raise_faults,
     )
     pokes.append(workers.poke)
     inbox = Inbox(parts.store, engine, parts.senders)

@@ -86,6 +86,7 @@ class Effects:
         telephony: tuple[Telephony, ...],
         schedule: Callable[[str], Schedule],
         spawn: Spawn,
+        raise_faults: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -93,6 +94,7 @@ class Effects:
         self._telephony = telephony
         self._schedule = schedule
         self._spawn = spawn
+        self._raise_faults = raise_faults
         self._engine: Engine | None = None
         self.under_way = 0
 
@@ -120,6 +122,8 @@ class Effects:
             elif effect.attempt is not None:
                 await self._send(effect, effect.attempt)
         except Exception:
+            if self._raise_faults:
+                raise
             # Whatever went wrong, the lease runs out and the attempt is reconciled; one poison
             # case must not stop the others.
             log.exception("an effect failed unexpectedly", extra={"kind": effect.ref.kind.value})

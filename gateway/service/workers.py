@@ -40,6 +40,7 @@ class Workers:
         *,
         poll_s: float | None = 1.0,
         one_by_one: bool = False,
+        raise_faults: bool = False,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -47,6 +48,7 @@ class Workers:
         self._clock = clock
         self._poll_s = poll_s
         self._one_by_one = one_by_one
+        self._raise_faults = raise_faults
         self._news = asyncio.Event()
         self._stopping = False
         self._next_at: dict[int, datetime | None] = {}
@@ -137,6 +139,8 @@ class Workers:
         except StoreUnavailable:
             raise
         except Exception:
+            if self._raise_faults:
+                raise
             # One poison case must not stop the others: its lease runs out and it is looked at
             # again; the log names it without personal data.
             log.exception(

@@ -57,7 +57,7 @@ def test_what_is_no_list_is_told(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("- id: A\n- id: [\n", 3), ("- id: A\n  id: B\n", 2), ('[{"id": "A"},\n{"id": }]', 2)],
+    [("- id: A\n- id: [\n", 3), ("- id: A\n  id: B\n", 2), ('[{"id": "A"},\n{"id": ]', 2)],
 )
 def test_a_broken_list_is_told_with_the_files_own_line(text: str, line: int) -> None:
     with pytest.raises(InvalidInput) as told:

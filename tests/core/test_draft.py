@@ -38,6 +38,9 @@ def test_a_case_is_asked_for_only_where_there_is_one() -> None:
     assert not draft.has_case
     with pytest.raises(AssertionError):
         _ = draft.case
+    assert draft.known_contact == a_contact()
+    with pytest.raises(AssertionError):
+        _ = a_draft(a_case()).known_contact
     with pytest.raises(AssertionError):
         a_draft().plan(Purpose.DETAILS, Channel.SMS, None, about="details")
 

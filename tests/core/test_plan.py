@@ -331,6 +331,21 @@ def test_a_link_that_no_channel_takes_is_not_sent() -> None:
     assert planned(look(asked_to_move(), branch=a_branch(channels=()))) == []
 
 
+@pytest.mark.rule("C-7", "H-5")
+@pytest.mark.parametrize("state", [S.STARTED, S.ACCEPTED])
+def test_one_link_is_enough(state: AttemptState) -> None:
+    assert planned(look(asked_to_move(replace(LINK, state=state)))) == []
+
+
+@pytest.mark.rule("Z-6", "D-3")
+def test_a_message_that_is_tried_again_waits_for_opening() -> None:
+    retry = an_attempt(
+        state=S.PLANNED, function=DETAILS, purpose=Purpose.DETAILS, not_before=CREATED + 10 * HOUR
+    )
+    case = look(only(DETAILS, retry), CREATED + 10 * HOUR)  # 22:00
+    assert planned(case) == [(Channel.WHATSAPP, CREATED + 18 * HOUR)]
+
+
 # Small parts
 
 

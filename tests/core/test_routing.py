@@ -178,3 +178,17 @@ def test_what_was_only_planned_has_asked_nothing() -> None:
     planned = asked(id="A-1")
     planned = replace(planned, attempts=(an_attempt(state=AttemptState.PLANNED),))
     assert about(routed("1", planned)) == ("A-1", 0, False)
+
+
+@pytest.mark.rule("U-1", "C-11")
+def test_a_quote_of_something_unknown_is_not_guessed_about() -> None:
+    found = routed("1", ONE, quoted="wamid.of.yesterday")
+    assert about(found) == ("A-1", 0, False)
+    assert found.event.reading.meaning is Meaning.AMBIGUOUS
+
+
+@pytest.mark.rule("Z-10")
+def test_a_quote_of_which_visit_is_no_quote_of_a_visit() -> None:
+    which = an_attempt(provider_id="wamid.which", function=None)
+    found = routed("1", ONE, contact=a_contact(attempts=(which,)), quoted="wamid.which")
+    assert found.event.reading.meaning is Meaning.CONFIRM

@@ -496,3 +496,11 @@ def test_numbers_stand_where_they_belong() -> None:
     case, _ = happen(with_attempt(), SlotGranted(), branch=by_message())
     assert first(case).to == NUMBER
     assert START > NOON
+
+
+@pytest.mark.rule("C-13")
+def test_a_new_question_has_not_been_misunderstood_yet() -> None:
+    assert (
+        happen(with_attempt(), SlotGranted(), a_contact(unclear=2), branch=by_message())[1].unclear
+        == 0
+    )

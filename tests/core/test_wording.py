@@ -68,7 +68,8 @@ def message(
     visit: Appointment | None = VISIT,
     branch: Branch = BRANCH,
 ) -> Content:
-    choices = (("A-2", VISIT.start + timedelta(days=1)), ("A.1", VISIT.start))
+    zone = branch.timezone
+    choices = (("A-2", VISIT.start + timedelta(days=1), zone), ("A.1", VISIT.start, zone))
     return compose(TEXTS, about, channel, branch=branch, snapshot=visit, booking=1, choices=choices)
 
 
@@ -410,7 +411,7 @@ def test_a_chat_message_is_its_template_with_the_parameters_put_in(
         branch=BRANCH,
         snapshot=visit,
         booking=1,
-        choices=[("A.1", VISIT.start)],
+        choices=[("A.1", VISIT.start, "Europe/Moscow")],
     )
     body = template_body(RU, about)
     for number, value in enumerate(content.parameters, 1):
