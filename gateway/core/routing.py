@@ -75,6 +75,8 @@ def route(
         for case in cases:
             if case.id == appointment:
                 return _routed(written, raw, UNREAD, case, booking, quoted=True, pressed=answer)
+    if contact.pending is not None and now - contact.pending.at > policy.PENDING_FOR:
+        contact = evolve(contact, pending=None)
     reading = _read(written.text)
     quote = _quoted(written.quoted, cases) if written.quoted else None
     if quote is not None:

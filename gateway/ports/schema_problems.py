@@ -172,7 +172,8 @@ def _text_expected(value: object, _ctx: Mapping[str, Any], _name: str) -> str:
 
 
 def _unknown_field(_value: object, _ctx: Mapping[str, Any], name: str) -> str:
-    close = difflib.get_close_matches(name.strip("(',)"), _field_names(StrictModel), n=1, cutoff=0.8)
+    names = _field_names(StrictModel)
+    close = difflib.get_close_matches(name.strip("(',)"), names, n=1, cutoff=0.8)
     return f"unknown field; did you mean {close[0]}?" if close else "unknown field"
 
 
