@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,7 +23,7 @@ from gateway.core import wording
 from gateway.core.case import Content, Entry
 from gateway.core.clinic import Clinic
 from gateway.core.model import Appointment, Channel
-from gateway.errors import InvalidInput
+from gateway.errors import InvalidInput, StoreUnusable
 from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.schema import read_appointment, warnings_of
@@ -222,18 +223,28 @@ def link_secret(settings: Settings, data: Path) -> bytes:
     if settings.link_secret is not None:
         return settings.link_secret.encode()
     file = data / LINK_KEY_FILE
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_bytes()
-    made = secrets.token_hex(32).encode()
+    if not file.exists():
+        _make_link_key(file)
+    kept = file.read_bytes()
+    if not kept:
+        raise StoreUnusable(
+            f"{file} is empty: put back the one that patients' links were made with"
+        )
+    return kept
+
+
+def _make_link_key(file: Path) -> None:
+    """Write a new key whole or not at all, unless another process was faster."""
+    handle, draft = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_bytes()
-    with os.fdopen(handle, "wb") as opened:
-        opened.write(made)
-        opened.flush()
-        os.fsync(opened.fileno())
-    return made
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(secrets.token_hex(32).encode())
+            opened.flush()
+            os.fsync(opened.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        os.unlink(draft)
 
 
 async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:

@@ -26,7 +26,6 @@ from gateway.core.case import (
 from gateway.core.clinic import Branch, Hours
 from gateway.core.decide import decide
 from gateway.core.events import (
-    AppointmentChanged,
     DueTimeReached,
     KeyPressed,
     LineGranted,
@@ -402,20 +401,12 @@ def check_it_is_repeatable(driver: Driver, step: Step) -> None:
 
 
 def check_the_same_event_twice_is_once(driver: Driver, step: Step) -> None:
-    if isinstance(step.event, SlotGranted | LineGranted | AppointmentChanged):
-        return  # a second grant is a second permission; snapshots are checked by `check_snapshot`
+    if isinstance(step.event, SlotGranted | LineGranted):
+        return  # a second grant is a second permission
     case, contact = after_commit(driver, step)
     again = decide(case, contact, step.event, step.settings, step.now)
     assert again[0] is case, f"{type(step.event).__name__} counts twice"
     assert again[1] is contact, f"{type(step.event).__name__} counts twice for the number"
-
-
-def check_a_snapshot_twice_is_once(driver: Driver, step: Step) -> None:
-    if isinstance(step.event, AppointmentChanged):
-        case, contact = after_commit(driver, step)
-        again = decide(case, contact, step.event, step.settings, step.now)
-        assert again[0] is case
-        assert again[1] is contact
 
 
 def after_commit(driver: Driver, step: Step) -> tuple[Case | None, Contact | None]:

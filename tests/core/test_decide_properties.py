@@ -25,7 +25,6 @@ RULES: dict[str, tuple[str, ...]] = {
     "a_second_look_changes_nothing": ("G-6",),
     "it_is_repeatable": ("G-6",),
     "the_same_event_twice_is_once": ("G-6", "H-4"),
-    "a_snapshot_twice_is_once": ("G-6",),
     "charges": ("T-3", "Z-14", "G-8"),
     "skips": ("G-4", "Z-3"),
     "sent_or_skipped": ("H-5",),

@@ -40,8 +40,6 @@ from tests.core.strategies import (
     HOUR,
     MINUTE,
     NOON,
-    NUMBER,
-    START,
     a_branch,
     a_call,
     a_case,
@@ -490,12 +488,6 @@ def test_an_answer_on_its_way_is_not_given_twice() -> None:
     )
     assert len(case.pushes) == 1
     assert told(case, EntryKind.ANSWER)[0]["why"] == "status"
-
-
-def test_numbers_stand_where_they_belong() -> None:
-    case, _ = happen(with_attempt(), SlotGranted(), branch=by_message())
-    assert first(case).to == NUMBER
-    assert START > NOON
 
 
 @pytest.mark.rule("C-13")

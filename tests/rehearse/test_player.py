@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.rehearse.support import NUMBER, at, of, rehearsed, visit
@@ -9,10 +11,9 @@ from tests.rehearse.support import NUMBER, at, of, rehearsed, visit
 
 def test_a_day_is_played_to_its_end() -> None:
     lines = rehearsed({"at": at("12:00"), "reply": {"from": NUMBER, "text": "1"}})
-    assert [line["do"] for line in lines] == [
-        "skip", "whatsapp", "charge", "answer", "status", "whatsapp", "write_off",
-        "whatsapp", "charge",
-    ]  # fmt: skip
+    assert Counter(line["do"] for line in lines) == {
+        "skip": 1, "whatsapp": 3, "charge": 2, "answer": 1, "status": 1, "write_off": 1,
+    }  # fmt: skip
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
 
 

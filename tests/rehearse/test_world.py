@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gateway.clock import LoopClock
 from gateway.core.events import Failure
 from gateway.core.model import CallResult, Channel, Status
 from gateway.ivr.menu import HungUp, Key, Prompt, Silence, Turn
 from gateway.ports.messaging import SendError
 from gateway.ports.schedule import Accepted, Conflicted, Unavailable
+from gateway.ports.schema_scenario import ScheduleDownEvent
 from gateway.ports.telephony import CallOrder, NotAnswered, NotPlaced
 from gateway.rehearse.world import (
     MACHINE_S,
@@ -25,14 +29,19 @@ from gateway.rehearse.world import (
     has_account,
 )
 from tests.rehearse.support import NUMBER, at, of, rehearsed, scenario
-from tests.service.support import appointment, case_ref, node, on_virtual_time, until
+from tests.service.support import NOW, appointment, case_ref, node, on_virtual_time, until
 
 OTHER = "+79031234568"
 ORDER = CallOrder(case_ref(), "1", "lenina", NUMBER, "ru", appointment())
 
 
 def world(**person: Any) -> World:
-    return World(scenario(patients={NUMBER: person} if person else {}))
+    """Return a world with one person, on the running loop's time where there is one."""
+    made = World(scenario(patients={NUMBER: person} if person else {}))
+    with contextlib.suppress(RuntimeError):
+        clock = LoopClock(NOW, asyncio.get_running_loop().time)
+        made.service = SimpleNamespace(clock=clock)  # type: ignore[assignment]
+    return made
 
 
 @pytest.mark.rule("V-2")
@@ -61,15 +70,15 @@ async def test_a_call_that_nobody_answers_takes_its_documented_time(
 @on_virtual_time
 async def test_a_trunk_that_is_down_places_no_call() -> None:
     down = world()
-    down.down.add(Channel.CALL)
+    down.down_until[Channel.CALL] = NOW
     with pytest.raises(NotPlaced):
         await ScriptedTrunk(down).dial(ORDER)
 
 
 @on_virtual_time
 async def test_keys_are_pressed_in_order_and_then_comes_silence() -> None:
-    person = world(call={"result": "answered", "keys": "0 - 1 hangup"}).person(NUMBER)
-    line, turn = ScriptedLine(person.call), Turn(Prompt.VISIT)
+    outside = world(call={"result": "answered", "keys": "0 - 1 hangup"})
+    line, turn = ScriptedLine(outside, outside.person(NUMBER).call), Turn(Prompt.VISIT)
     heard = [await line.play(turn) for _ in range(5)]
     assert heard == [Key("0"), Silence(), Key("1"), HungUp(), Silence()]
     assert await line.play(Turn(Prompt.GOODBYE, CallResult.NO_ANSWER_KEY)) == Silence()
@@ -96,7 +105,7 @@ async def test_a_channel_refuses_fails_or_accepts() -> None:
     with pytest.raises(SendError) as told:
         await ScriptedChannel(without, Channel.WHATSAPP).send(message)
     assert told.value.failure is Failure.IMPOSSIBLE
-    without.down.add(Channel.WHATSAPP)
+    without.down_until[Channel.WHATSAPP] = NOW
     with pytest.raises(SendError) as told:
         await ScriptedChannel(without, Channel.WHATSAPP).send(message)
     assert told.value.failure is Failure.TEMPORARY
@@ -117,9 +126,9 @@ async def test_the_schedule_takes_what_fits_its_own_state() -> None:
     schedule = ScriptedSchedule(outside)
     assert await schedule.push(change) == Conflicted(None)
     outside.schedule["A-1"] = appointment()
-    outside.schedule_down = True
+    outside.down_until[ScheduleDownEvent] = NOW
     assert isinstance(await schedule.push(change), Unavailable)
-    outside.schedule_down = False
+    del outside.down_until[ScheduleDownEvent]
     assert await schedule.push(change) == Accepted()
     assert outside.schedule["A-1"].status is Status.CONFIRMED
     assert isinstance(await schedule.push(change), Conflicted)
