@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import yaml
@@ -27,6 +25,9 @@ from gateway.core.wording import (
 )
 from gateway.errors import InvalidInput, Problem
 
+SCRIPTS_FOLDER = Path(__file__).resolve().parent.parent / "ivr_scripts"
+"""Beside the code, in a checkout as in an installed wheel."""
+
 LANGUAGES = ("ru", "en")
 """The languages that come with the product; the first one speaks when none fits."""
 
@@ -34,10 +35,10 @@ LANGUAGES = ("ru", "en")
 @lru_cache(maxsize=1)
 def load_texts() -> Texts:
     """Return the texts that come with the product."""
-    return read_folder(files("ivr_scripts"))
+    return read_folder(SCRIPTS_FOLDER)
 
 
-def read_folder(folder: Path | Traversable) -> Texts:
+def read_folder(folder: Path) -> Texts:
     """Return the texts of a folder; raise `InvalidInput` for the first file that is wrong."""
     by_language = {}
     for language in LANGUAGES:

@@ -21,7 +21,7 @@ class Written:
 
     def __init__(self, *, show: bool = False) -> None:
         self._out = io.StringIO()
-        self.logger = logging.Logger("test")
+        self.logger = logging.Logger("test")  # noqa: LOG001 - of its own
         handler = logging.StreamHandler(self._out)
         handler.setFormatter(logs.JsonFormatter(show_personal_data=show))
         self.logger.addHandler(handler)
@@ -97,7 +97,7 @@ def test_what_is_no_number_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_secrets_are_left_out(written: Written, secret: str) -> None:
-    written.logger.info(f"with {secret}!", extra={"header": secret})
+    written.logger.info("with %s!", secret, extra={"header": secret})
     shown = json.dumps(written.line())
     assert secret.split("_")[-1].split()[-1] not in shown
 
@@ -119,7 +119,7 @@ def fails(error: BaseException, cause: BaseException | None = None) -> None:
     if cause is None:
         raise error
     try:
-        raise cause
+        raise cause  # noqa: TRY301
     except BaseException as caught:
         raise error from caught
 

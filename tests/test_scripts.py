@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from gateway.core.wording import ABOUTS
 from gateway.errors import InvalidInput
 from gateway.scripts import (
+    SCRIPTS_FOLDER,
     LANGUAGES,
     WHEN_SENT,
     load_texts,
@@ -16,7 +16,7 @@ from gateway.scripts import (
     read_words,
 )
 
-RUSSIAN = (files("ivr_scripts") / "messages.ru.yaml").read_text(encoding="utf-8")
+RUSSIAN = (SCRIPTS_FOLDER / "messages.ru.yaml").read_text(encoding="utf-8")
 
 
 def refused(text: str) -> InvalidInput:
@@ -35,7 +35,7 @@ def test_the_products_texts_are_russian_and_english() -> None:
 @pytest.mark.rule("W-3")
 def test_a_clinics_own_folder_is_read(tmp_path: Path) -> None:
     for language in LANGUAGES:
-        text = (files("ivr_scripts") / f"messages.{language}.yaml").read_text(encoding="utf-8")
+        text = (SCRIPTS_FOLDER / f"messages.{language}.yaml").read_text(encoding="utf-8")
         (tmp_path / f"messages.{language}.yaml").write_text(
             text.replace("confirm: Confirm", "confirm: Yes, I will come"), encoding="utf-8"
         )
@@ -47,7 +47,7 @@ def test_a_clinics_own_folder_is_read(tmp_path: Path) -> None:
 def test_a_missing_or_misplaced_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"messages\.ru\.yaml: there is no such file"):
         read_folder(tmp_path)
-    english = (files("ivr_scripts") / "messages.en.yaml").read_text(encoding="utf-8")
+    english = (SCRIPTS_FOLDER / "messages.en.yaml").read_text(encoding="utf-8")
     (tmp_path / "messages.ru.yaml").write_text(english, encoding="utf-8")
     with pytest.raises(InvalidInput, match="language: 'en' in the file of 'ru'"):
         read_folder(tmp_path)

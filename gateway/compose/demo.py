@@ -18,7 +18,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,6 +52,9 @@ from gateway.web.health import running
 from gateway.web.metrics import Metrics
 from gateway.web.patient import PatientPages
 from gateway.web.server import STOP_S, build_app
+
+DEMO_FOLDER = Path(__file__).resolve().parents[2] / "config" / "demo"
+"""Beside the code, in a checkout as in an installed wheel."""
 
 CLINIC = "demo"
 HOST = "127.0.0.1"
@@ -214,7 +216,7 @@ async def served(app: web.Application, listening: socket.socket) -> Any:
 def load_script() -> Script:
     """Read the people and visits that come with the product."""
     source = "config/demo/patients.yaml"
-    text = (files("config") / "demo" / "patients.yaml").read_text(encoding="utf-8")
+    text = (DEMO_FOLDER / "patients.yaml").read_text(encoding="utf-8")
     return read_script(text, source)
 
 
@@ -278,7 +280,7 @@ async def settle(gateway: Gateway, keys: Keys) -> None:
 
 def clinic_document() -> Mapping[str, Any]:
     """Read the settings of the demo's clinic."""
-    text = (files("config") / "demo" / "clinic.yaml").read_text(encoding="utf-8")
+    text = (DEMO_FOLDER / "clinic.yaml").read_text(encoding="utf-8")
     document: Mapping[str, Any] = read_document(text, "config/demo/clinic.yaml").data
     return document
 

@@ -217,7 +217,7 @@ class Gateway:
         log = self.folder / f"log-{self.port}-{self.lives}"
         self._log.append(log)
         with log.open("wb") as out:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
                 command(role, *self.where),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

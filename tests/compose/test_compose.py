@@ -74,7 +74,7 @@ def test_without_a_configuration_there_is_the_feed_alone() -> None:
 async def test_what_an_adapter_does_not_take_is_told_by_line(
     tmp_path: Path, text: str, place: str
 ) -> None:
-    with pytest.raises(InvalidInput, match="gateway.yaml: ") as told:
+    with pytest.raises(InvalidInput, match=r"gateway\.yaml: ") as told:
         await compose.check(loaded(tmp_path, text))
     assert place in str(told.value)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-from importlib.resources import files
+from gateway.scripts import SCRIPTS_FOLDER
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from gateway.errors import InvalidInput
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     language: yaml.safe_load(
-        (files("ivr_scripts") / f"messages.{language}.yaml").read_text(encoding="utf-8")
+        (SCRIPTS_FOLDER / f"messages.{language}.yaml").read_text(encoding="utf-8")
     )
     for language in ("ru", "en")
 }

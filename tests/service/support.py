@@ -26,7 +26,7 @@ from gateway.ports.messaging import InboundMessage, InboundReceipt, OutgoingMess
 from gateway.ports.schedule import Accepted, Change, PushOutcome, Schedule, StatusChange
 from gateway.ports.schema import read_appointment
 from gateway.ports.store import Kind, Ref, Store
-from gateway.ports.telephony import CallOrder, Telephony
+from gateway.ports.telephony import CallOrder
 from gateway.rehearse.loop import VirtualLoop
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
@@ -279,7 +279,7 @@ class Node:
     async def skipped(self, function: Function, appointment_id: str = "A-1") -> list[str]:
         return [r.value for r in (await self.case(appointment_id)).function(function).reasons]
 
-    async def says(self, text: str, message_id: str = "in-1", **more: Any) -> None:
+    async def says(self, text: str | None, message_id: str = "in-1", **more: Any) -> None:
         """A patient writes."""
         await self.service.inbox.take([written(text, message_id, self.clock.now(), **more)])
 
@@ -321,7 +321,7 @@ async def node(
     settings: dict[str, Any] | None = None,
     whatsapp: Channels | None = None,
     sms: Channels | None = None,
-    trunk: Telephony | None = None,
+    trunk: Trunk | None = None,
     diary: Diary | None = None,
     clock: LoopClock | None = None,
     poll_s: float | None = 1.0,

@@ -91,7 +91,7 @@ class Day:
         diary = MortalDiary(self.outside, fate)
         return assemble(
             Parts(
-                store=MortalStore(self.store, fate),  # type: ignore[arg-type]
+                store=MortalStore(self.store, fate),
                 clock=self.clock,
                 texts=load_texts(),
                 channels=(Provider(self.outside, fate),),

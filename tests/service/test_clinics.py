@@ -1,4 +1,4 @@
-"""Clinics' settings: whole and merged, by several at once, and holding from the next decision on."""
+"""Clinics' settings: whole and merged, by several at once, holding from the next decision on."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -108,12 +109,13 @@ async def test_races_that_are_lost_for_ever_are_an_outage() -> None:
         engine = here.service.engine
         chosen = PatientChose("x1", Source.APP, Answer.CONFIRM)
         written = Written(id="in-1", channel=Channel.WHATSAPP, text="1")
-        for attempt in (
+        attempts: tuple[Callable[[], Awaitable[object]], ...] = (
             lambda: engine.snapshot("zdorovie", appointment(club=True)),
             lambda: engine.apply(case_ref(), chosen),
             lambda: engine.patient_wrote("zdorovie", NUMBER, written),
             lambda: engine.link_account("zdorovie", NUMBER, Channel.MAX, "account"),
-        ):
+        )
+        for attempt in attempts:
             store.losses = DECIDE_TRIES_MAX
             with pytest.raises(StoreUnavailable):
                 await attempt()

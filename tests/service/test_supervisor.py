@@ -72,7 +72,7 @@ async def test_a_service_that_fails_ends_everything_as_itself() -> None:
         await asyncio.sleep(1)
         raise StoreUnusable("the store keeps dying")
 
-    with pytest.raises(StoreUnusable):
+    with pytest.raises(StoreUnusable):  # noqa: PT012
         async with Supervisor() as supervisor:
             supervisor.serve(broken())
             supervisor.spawn(asyncio.sleep(3600, None))
@@ -82,7 +82,7 @@ async def test_a_service_that_fails_ends_everything_as_itself() -> None:
 
 @on_virtual_time
 async def test_what_ends_the_context_is_raised_as_itself() -> None:
-    with pytest.raises(ValueError, match="mine"):
+    with pytest.raises(ValueError, match="mine"):  # noqa: PT012
         async with Supervisor() as supervisor:
             supervisor.spawn(asyncio.sleep(3600, None))
             raise ValueError("mine")
@@ -93,7 +93,7 @@ async def test_several_failures_are_told_together() -> None:
     async def broken(error: Exception) -> None:
         raise error
 
-    with pytest.raises(ExceptionGroup) as told:
+    with pytest.raises(ExceptionGroup) as told:  # noqa: PT012
         async with Supervisor() as supervisor:
             supervisor.serve(broken(ValueError("one")))
             supervisor.serve(broken(KeyError("two")))

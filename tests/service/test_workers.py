@@ -9,14 +9,12 @@ import pytest
 
 from adapters.store.memory_store import MemoryStore
 from gateway.core.case import AttemptState, Contact
-from gateway.core.model import Channel
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import Claim, Claimed
 from gateway.service.engine import Engine
 from gateway.service.workers import LEASE
 from tests.service.support import (
     Channels,
-    Node,
     Trunk,
     appointment,
     by_call,
@@ -97,7 +95,8 @@ async def test_a_store_that_does_not_answer_is_waited_for() -> None:
 @on_virtual_time
 async def test_a_store_that_fails_while_deciding_is_waited_for() -> None:
     async with node() as here:
-        granted, failed = here.service.engine.granted, []
+        granted = here.service.engine.granted
+        failed: list[Claimed] = []
 
         async def fails(item: Claimed) -> None:
             if len(failed) < 3:

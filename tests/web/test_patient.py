@@ -342,7 +342,7 @@ async def test_while_the_store_is_away_the_page_says_so(patient: Patient) -> Non
     async def away(hint: str) -> None:
         raise StoreUnavailable("away")
 
-    patient.edge.store.recall = away  # type: ignore[method-assign,assignment]
+    patient.edge.store.recall = away  # type: ignore[method-assign]
     page = await patient.opens()
     assert page.status == 503
     assert "попробуйте через минуту" in page.text
