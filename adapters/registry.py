@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from adapters.http import HttpClient
 from adapters.messaging import whatsapp_cloud
 from adapters.messaging.capabilities import Capabilities
-from adapters.schedule import feed, webhook
+from adapters.schedule import webhook
 from adapters.store import redis_store
 from adapters.store.embedded import open_embedded
 from adapters.store.memory_store import MemoryStore
@@ -73,7 +73,6 @@ class Tools:
     store: Store
     read_appointment: Callable[[object], Appointment]
     allow_private: bool = False
-    published: Callable[[str], None] = lambda _: None  # rung with the clinic of a new change
 
     async def close(self) -> None:
         """Close what was made for the adapters; the store belongs to its own maker."""
@@ -87,11 +86,10 @@ def make_tools(
     read_appointment: Callable[[object], Appointment],
     *,
     allow_private: bool = False,
-    published: Callable[[str], None] = lambda _: None,
 ) -> Tools:
     """Return the shared tools; connections open with their first request."""
     clinics = webhook.webhook_client(allow_private=allow_private)
-    return Tools(HttpClient(), clinics, clock, store, read_appointment, allow_private, published)
+    return Tools(HttpClient(), clinics, clock, store, read_appointment, allow_private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +127,10 @@ def _webhook(options: Options, tools: Tools) -> Schedule:
     )
 
 
-def _feed(_options: Options, tools: Tools) -> Schedule:
-    return feed.FeedSchedule(tools.store, tools.published)
-
-
 MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {
     "whatsapp_cloud": _whatsapp_cloud,
 }
 SCHEDULES: Mapping[str, Callable[[Options, Tools], Schedule]] = {
-    "feed": _feed,
     "webhook": _webhook,
 }
 CAPABILITIES: Mapping[str, Capabilities] = {

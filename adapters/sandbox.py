@@ -12,6 +12,7 @@ import asyncio
 import base64
 import secrets
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -29,6 +30,8 @@ from gateway.core.wording import Texts
 
 WHATSAPP_PATH = "/sandbox/whatsapp"
 SCHEDULE_PATH = "/sandbox/schedule"
+
+PHONES_FILE, SCHEDULE_FILE = "phones.jsonl", "schedule.jsonl"
 
 PHONE_NUMBER_ID = "106540350000001"
 TEMPLATES = "callahead_{template}_{language}"
@@ -52,7 +55,7 @@ class Sandbox:
     def __init__(
         self, clock: Clock, texts: Texts, folder: Path, *, url: str, clinic: str, keys: Keys
     ) -> None:
-        self._books = Journal(folder / "phones.jsonl"), Journal(folder / "schedule.jsonl")
+        self._books = Journal(folder / PHONES_FILE), Journal(folder / SCHEDULE_FILE)
         self._clock = clock
         self._client = HttpClient()
         phones, schedule = self._books
@@ -72,12 +75,6 @@ class Sandbox:
         self.schedule.recall(schedule.records)
         self.known = {str(r["id"]) for r in schedule.records if r.get("what") == "put"}
         """Ids of all appointments that ever were in the schedule."""
-
-    @property
-    def last_seen(self) -> str | None:
-        """When the newest message was written, ISO 8601; time must not go back before it."""
-        moments = [message.at for phone in self.phones.phones for message in phone.messages]
-        return max(moments).isoformat() if moments else None
 
     def add_to(self, app: web.Application) -> None:
         """Mount WhatsApp and the schedule."""
@@ -150,6 +147,14 @@ class Sandbox:
     def remove(self, appointment: str) -> None:
         """Take an appointment out of the schedule; raise `NotFound`."""
         self.schedule.remove(appointment)
+
+
+def last_moment(folder: Path) -> datetime | None:
+    """Return when the newest message of a world was written; time must not go back before it."""
+    book = Journal(folder / PHONES_FILE)
+    book.close()
+    moments = [datetime.fromisoformat(str(r["at"])) for r in book.records if "at" in r]
+    return max(moments, default=None)
 
 
 def _shown(message: ChatMessage) -> Json:

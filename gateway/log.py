@@ -16,9 +16,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
-from gateway.errors import StoreError
-
-_TELLING = (OSError, StoreError)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"}
 _NUMBER = re.compile(r"(?<!\w)\+\d[\d ()-]{8,18}\d(?!\d)|(?<![\w.:-])\d{10,15}(?![\w:-]|\.\d)")
 """With a plus it is a number wherever it stands and however it is written; without one it may be
@@ -35,13 +32,13 @@ def mask(text: str) -> str:
 
 def trace_of(error: BaseException) -> str:
     """Return where an error came from. Its text is data and may quote a patient's words, so it is
-    told only of errors whose texts are the system's or our own."""
+    told only of errors whose texts are the operating system's."""
     lines: list[str] = []
     seen: set[int] = set()
     told: BaseException | None = error
     while told is not None and id(told) not in seen:
         seen.add(id(told))
-        said = f": {mask(str(told))}" if isinstance(told, _TELLING) else ""
+        said = f": {mask(str(told))}" if isinstance(told, OSError) else ""
         places = "".join(traceback.format_tb(told.__traceback__))
         lines.insert(0, f"{places}{type(told).__name__}{said}")
         if isinstance(told, BaseExceptionGroup):

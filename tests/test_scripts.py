@@ -7,8 +7,8 @@ import pytest
 from gateway.core.wording import ABOUTS
 from gateway.errors import InvalidInput
 from gateway.scripts import (
-    SCRIPTS_FOLDER,
     LANGUAGES,
+    SCRIPTS_FOLDER,
     WHEN_SENT,
     load_texts,
     messages_page,

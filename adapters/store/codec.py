@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
-from gateway.ports.store import Charge, WriteOff
+from gateway.ports.store import Charge, Publish, WriteOff
 
 SCHEMA: Final = 1
 
@@ -131,6 +131,12 @@ def load_write_off(raw: bytes) -> WriteOff:
 
 _PLAIN: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 """Times are written by `write_time`."""
+
+
+def dump_change(item: Publish) -> bytes:
+    """Write a change of the feed with what it leads back to."""
+    ref = item.ref
+    return dump_json([[ref.kind, ref.clinic, ref.key], item.push, item.document])
 
 
 def dump_json(value: object) -> bytes:

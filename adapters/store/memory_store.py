@@ -87,7 +87,11 @@ class MemoryStore:
 
     async def commit(self, commit: Commit) -> Outcome:
         """Carry out everything or nothing."""
-        return self._at(commit.clinic).commit(commit)
+        outcome = self._at(commit.clinic).commit(commit)
+        if outcome is Outcome.DONE:
+            for item in commit.publishes:
+                self._publish(item.ref, item.push, item.document)
+        return outcome
 
     async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come."""
@@ -160,6 +164,9 @@ class MemoryStore:
 
     async def publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
         """Put a change into its clinic's feed once and return its `seq`."""
+        return self._publish(ref, push, document)
+
+    def _publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
         feed = self._feeds[ref.clinic]
         if (seq := feed.published.get((ref, push))) is None:
             seq = feed.seq = feed.seq + 1

@@ -16,6 +16,7 @@ from gateway.ports.store import (
     Kind,
     LedgerDay,
     Outcome,
+    Publish,
     Rates,
     Ref,
     Work,
@@ -108,7 +109,7 @@ class Books:
 
     async def publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
         """Put a change into its clinic's feed once and return its `seq`."""
-        item = codec.dump_json([[ref.kind, ref.clinic, ref.key], push, document])
+        item = codec.dump_change(Publish(ref, push, document))
         name = f"{keys.member(ref)}:{push}"
         clinic = keys.quote(ref.clinic)
         return int(await self._run("publish", ref.clinic, clinic, name, item, self._retention_s))

@@ -256,6 +256,13 @@ def _commit_arguments(commit: Commit, retention_s: int) -> list[Argument]:
     _add_list(
         out, [(item.branch, item.day.isoformat(), keys.work_field(item)) for item in commit.work]
     )
+    _add_list(
+        out,
+        [
+            (f"{keys.member(item.ref)}:{item.push}", codec.dump_change(item))
+            for item in commit.publishes
+        ],
+    )
     refund = commit.refund
     _add_list(out, [(refund.room.value, refund.branch, refund.member)] if refund else [])
     return out

@@ -75,11 +75,10 @@ class Adapters:
     hooks: Mapping[str, Webhook]
     senders: Mapping[tuple[Channel, str], str]
     schedules: Mapping[str, Schedule]
-    feed: Schedule
 
-    def schedule(self, clinic: str) -> Schedule:
-        """Return the way back into a clinic's schedule: its own, or the feed."""
-        return self.schedules.get(clinic, self.feed)
+    def schedule(self, clinic: str) -> Schedule | None:
+        """Return the way back into a clinic's schedule; None: it takes changes from the feed."""
+        return self.schedules.get(clinic)
 
 
 def appointment_of(data: object) -> Appointment:
@@ -112,8 +111,7 @@ def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
             ("schedules", clinic, "webhook"),
             lambda options=options: registry.build_schedule("webhook", options, tools),  # type: ignore[misc]
         )
-    feed = registry.build_schedule("feed", {}, tools)
-    return Adapters(tuple(channels), hooks, senders, schedules, feed)
+    return Adapters(tuple(channels), hooks, senders, schedules)
 
 
 def with_lines(error: InvalidInput, document: Document, source: str) -> InvalidInput:
@@ -193,7 +191,6 @@ async def open_gateway(
             store,
             appointment_of,
             allow_private=settings.webhooks.allow_private,
-            published=published,
         )
         try:
             adapters = build_adapters(loaded, tools)
@@ -209,7 +206,7 @@ async def open_gateway(
                 link_secret=link_secret(settings, data),
                 spawn=supervisor.spawn,
             )
-            service = assemble(parts, observe=observe, committed=committed)
+            service = assemble(parts, observe=observe, committed=committed, published=published)
             yield Gateway(settings, service, supervisor, adapters.hooks)
             if not await supervisor.drain():
                 log.warning("some effects did not end in time; they will be reconciled")

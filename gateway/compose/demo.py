@@ -32,6 +32,7 @@ from adapters.sandbox import (
     Sandbox,
     fresh_keys,
     keys_document,
+    last_moment,
 )
 from gateway.clock import SystemClock
 from gateway.compose import Gateway, open_gateway
@@ -91,7 +92,8 @@ async def demo(
         url = f"http://{HOST}:{listening.getsockname()[1]}"
         script = load_script()
         kept = kept_in(data / KEPT_FILE, script)
-        clock = DemoClock(data / CLOCK_FILE, kept.begins, factor)
+        begin = max(kept.begins, last_moment(data) or kept.begins)
+        clock = DemoClock(data / CLOCK_FILE, begin, factor)
         town = Sandbox(clock, load_texts(), data, url=url, clinic=CLINIC, keys=kept.keys)
         try:
             await _serve(data, listening, url, script, kept, clock, town, stop, ready)
@@ -142,9 +144,11 @@ async def _serve(
             tasks = [serve(work) for work in works]
             ready(f"{url}/demo")
             await stop.wait()
+            # What was started is finished while the world that it goes to is still there.
+            service.workers.stop()
+            await gateway.supervisor.drain()
             for task in tasks:
                 task.cancel()
-        service.workers.stop()
 
 
 async def poked(town: Sandbox, feed: Feed) -> None:

@@ -389,14 +389,7 @@ def _start_notices(draft: Draft) -> None:
             continue
         waiting = notice.not_before is not None and notice.not_before > draft.now
         if notice.state is not PushState.PUBLISHED and not waiting:
-            draft.put_notice(
-                evolve(
-                    notice,
-                    state=PushState.STARTED,
-                    tries=notice.tries + 1,
-                    not_before=draft.now + policy.PUSH_LEASE,
-                )
-            )
+            draft.put_notice(plan.started_push(draft, notice))
         return
 
 

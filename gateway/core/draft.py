@@ -36,10 +36,15 @@ from gateway.core.wording import Texts
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a decision reads besides the case: the branch's settings and the texts."""
+    """What a decision reads besides the case: the branch's settings and the texts.
+
+    `publishes`: the clinic takes its changes from the feed, so a change is out as soon as it is
+    committed; otherwise each is offered to the clinic's schedule.
+    """
 
     branch: Branch
     texts: Texts
+    publishes: bool = False
 
 
 class Draft:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from gateway.core import cascade, policy
 from gateway.core.case import (
@@ -31,6 +32,8 @@ from gateway.core.hours import is_open, next_opening
 from gateway.core.model import CallResult, Channel, Function, Purpose, Reason, Status
 from gateway.core.moments import Window, closing_reason, window_of
 from gateway.core.suppression import reasons_against
+
+AnyPush = TypeVar("AnyPush", StatusPush, Notice)
 
 RETRIED_RESULTS = frozenset({CallResult.NO_ANSWER, CallResult.BUSY, CallResult.UNREACHABLE})
 """Rule C-6: only these call results are tried again."""
@@ -477,12 +480,13 @@ def start_pushes(draft: Draft) -> None:
         if push.state is PushState.PUBLISHED:
             return
         if push.not_before is None or push.not_before <= draft.now:
-            draft.put_push(
-                evolve(
-                    push,
-                    state=PushState.STARTED,
-                    tries=push.tries + 1,
-                    not_before=draft.now + policy.PUSH_LEASE,
-                )
-            )
+            draft.put_push(started_push(draft, push))
         return
+
+
+def started_push(draft: Draft, push: AnyPush) -> AnyPush:
+    """Return a change on its way: in the feed with this commit, or offered right after it."""
+    if draft.settings.publishes:
+        return evolve(push, state=PushState.PUBLISHED, tries=push.tries + 1, not_before=None)
+    lease = draft.now + policy.PUSH_LEASE
+    return evolve(push, state=PushState.STARTED, tries=push.tries + 1, not_before=lease)

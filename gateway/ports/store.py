@@ -102,6 +102,15 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """A change for the clinic's feed; the same `ref` and `push` again keep their first `seq`."""
+
+    ref: Ref
+    push: str
+    document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A slot or line that was granted; given back by `Commit.refund` when it was not used."""
 
@@ -127,6 +136,7 @@ class Commit:
     wake: tuple[tuple[Ref, datetime], ...] = ()
     charges: tuple[Charge, ...] = ()
     work: tuple[Work, ...] = ()
+    publishes: tuple[Publish, ...] = ()
     seen: str | None = None
     refund: Grant | None = None
 

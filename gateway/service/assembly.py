@@ -35,7 +35,7 @@ class Parts:
     texts: Texts
     channels: tuple[Messaging, ...]
     telephony: tuple[Telephony, ...]
-    schedule: Callable[[str], Schedule]
+    schedule: Callable[[str], Schedule | None]  # None: the clinic takes changes from the feed
     senders: Mapping[tuple[Channel, str], str]
     link_base: str
     link_secret: bytes
@@ -61,6 +61,7 @@ def assemble(
     observe: Callable[[Ref, str, tuple[Entry, ...]], None] = lambda *_: None,
     observe_write_off: Callable[[str, WriteOff], None] = lambda *_: None,
     committed: Callable[[Outcome], None] = lambda _: None,
+    published: Callable[[str], None] = lambda _: None,
     poll_s: float | None = 1.0,
     one_by_one: bool = False,
     raise_faults: bool = False,
@@ -92,6 +93,7 @@ def assemble(
         link_base=parts.link_base,
         link_secret=parts.link_secret,
         has_sender=effects.has_sender,
+        publishes=lambda clinic: parts.schedule(clinic) is None,
         poke=poke,
         later=parts.spawn if poll_s is not None else None,
     )
@@ -103,6 +105,7 @@ def assemble(
         observe=observe,
         poke=poke,
         committed=committed,
+        published=published,
     )
     effects.report_to(engine)
     write_offs = WriteOffs(parts.store, clinics, parts.clock, observe=observe_write_off)

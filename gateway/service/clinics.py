@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway.clock import Clock
 from gateway.core.clinic import Branch, Clinic
 from gateway.core.decide import Settings
 from gateway.core.model import Channel
 from gateway.core.wording import Texts
-from gateway.errors import NotFound, StoreUnavailable
+from gateway.errors import InvalidInput, NotFound, Problem, StoreUnavailable
 from gateway.ports.schema import merge_branch, normalise_clinic, read_clinic
 from gateway.ports.store import ClinicRecord, Outcome, Rates, Store
 
@@ -23,6 +23,9 @@ FRESH_FOR = timedelta(seconds=1)
 
 SAVE_TRIES_MAX = 5
 """Concurrent changes of one clinic's settings are rare; more tries mean a fault."""
+
+ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+"""Since when and until when a visit counts as one of a branch."""
 
 WAKE_TRIES_MAX = 60
 WAKE_PAUSE_S = 1.0
@@ -41,16 +44,19 @@ class Clinics:
         link_base: str,
         link_secret: bytes,
         has_sender: Callable[[Channel, str, str], bool],
+        publishes: Callable[[str], bool],
         poke: Callable[[str], None],
         later: Callable[[Coroutine[object, object, None]], None] | None = None,
     ) -> None:
-        """`later` starts a task; None: nobody else reads these settings."""
+        """`later` starts a task; None: nobody else reads these settings. `publishes` tells whether
+        a clinic takes its changes from the feed."""
         self._store = store
         self._clock = clock
         self._texts = texts
         self._link_base = link_base
         self._link_secret = link_secret
         self._has_sender = has_sender
+        self._publishes = publishes
         self._poke = poke
         self._later = later
         self._known: dict[str, tuple[datetime, ClinicRecord, Clinic]] = {}
@@ -97,7 +103,9 @@ class Clinics:
             del self._settings[key]
         for branch in clinic.branches:
             served = self._served(branch)
-            self._settings[(record.clinic, branch.id)] = Settings(served, self._texts)
+            self._settings[(record.clinic, branch.id)] = Settings(
+                served, self._texts, self._publishes(record.clinic)
+            )
         return clinic
 
     def _served(self, branch: Branch) -> Branch:
@@ -116,11 +124,21 @@ class Clinics:
         """
         checked = normalise_clinic(document)
         clinic_id = str(checked["id"])
+        await self._keep_branches(clinic_id, checked)
 
         def replaced(_: Mapping[str, object] | None) -> Mapping[str, object]:
             return checked
 
         return await self.change(clinic_id, replaced)
+
+    async def _keep_branches(self, clinic_id: str, document: Mapping[str, object]) -> None:
+        """A branch with visits stays: without its settings, answers and charges would be lost."""
+        stored = await self._store.load_clinic(clinic_id)
+        gone = _branch_ids(stored.document) - _branch_ids(document) if stored else set()
+        for branch in sorted(gone):
+            if await self._store.cases(clinic_id, branch, *ALWAYS, limit=1):
+                message = f"{branch!r} still has visits: keep it, with its functions switched off"
+                raise InvalidInput(Problem("branches", message))
 
     async def merge(self, clinic_id: str, branch_id: str, patch: Mapping[str, object]) -> Clinic:
         """Merge fields of one branch; raise `InvalidInput` or `NotFound`."""
@@ -195,3 +213,8 @@ class Clinics:
             for branch in branches:
                 known.setdefault(str(branch["id"]), now)
         return known
+
+
+def _branch_ids(document: Mapping[str, object]) -> set[str]:
+    branches = document["branches"]
+    return {str(branch["id"]) for branch in branches} if isinstance(branches, list) else set()

@@ -32,19 +32,17 @@ from gateway.errors import StoreUnavailable
 from gateway.ports.messaging import Messaging, OutgoingMessage, SendError, opaque_of
 from gateway.ports.schedule import (
     Accepted,
-    Change,
     Conflicted,
-    NotificationsChange,
     Published,
     PushOutcome,
     Refused,
     Schedule,
-    StatusChange,
 )
 from gateway.ports.store import Ref, Store
 from gateway.ports.telephony import CallOrder, Telephony
 from gateway.service.calls import hold_call
 from gateway.service.engine import Effect, Engine
+from gateway.service.records import change_of
 
 log = logging.getLogger("callahead.effects")
 
@@ -84,7 +82,7 @@ class Effects:
         *,
         channels: tuple[Messaging, ...],
         telephony: tuple[Telephony, ...],
-        schedule: Callable[[str], Schedule],
+        schedule: Callable[[str], Schedule | None],
         spawn: Spawn,
         raise_faults: bool = False,
     ) -> None:
@@ -240,32 +238,11 @@ class Effects:
     # -- status changes -----------------------------------------------------------------------
 
     async def _push(self, effect: Effect, push: StatusPush | Notice) -> None:
-        outcome = await self._schedule(effect.ref.clinic).push(_change(effect.ref, push))
+        schedule = self._schedule(effect.ref.clinic)
+        if schedule is None:
+            raise AssertionError("the changes of this clinic go into its feed")
+        outcome = await schedule.push(change_of(effect.ref, push))
         await self.report(effect.ref, _push_event(push.id, outcome))
-
-
-def _change(ref: Ref, push: StatusPush | Notice) -> Change:
-    if isinstance(push, StatusPush):
-        return StatusChange(
-            ref=ref,
-            push=push.id,
-            appointment=ref.key,
-            start=push.start,
-            before=push.before,
-            after=push.after,
-            source=push.source,
-            evidence=push.evidence,
-            at=push.at,
-        )
-    return NotificationsChange(
-        ref=ref,
-        push=push.id,
-        number=ref.key,
-        allowed=push.allowed,
-        source=push.source,
-        evidence=push.evidence,
-        at=push.at,
-    )
 
 
 def _push_event(push: str, outcome: PushOutcome) -> Event:

@@ -81,6 +81,7 @@ class Engine:
         observe: Observer,
         poke: Callable[[str], None],
         committed: Callable[[Outcome], None] = lambda _: None,
+        published: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._clinics = clinics
@@ -89,6 +90,7 @@ class Engine:
         self._observe = observe
         self._poke = poke
         self._committed = committed
+        self._published = published
         self.up_since = clock.now()
         self._fresh: dict[Ref, tuple[Case, Contact]] = {}
 
@@ -240,6 +242,8 @@ class Engine:
         if outcome is Outcome.DUPLICATE:
             return Decided(case, contact, changed=False, duplicate=True)
         self._poke(branch.clinic)
+        if commit.publishes:
+            self._published(branch.clinic)
         self._tell(next_case if next_case is not case else None, branch.id)
         self._tell(next_contact if next_contact is not contact else None, branch.id)
         stored = _committed(before, after)

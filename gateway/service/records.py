@@ -12,12 +12,27 @@ from gateway.core.case import (
     Contact,
     Entry,
     EntryKind,
+    Notice,
+    PushState,
+    StatusPush,
 )
 from gateway.core.clinic import Branch
 from gateway.core.decide import is_calling
 from gateway.core.hours import local_day, next_midnight
 from gateway.core.model import Purpose
-from gateway.ports.store import Charge, Commit, Grant, Kind, Ref, Room, Want, Work, Write
+from gateway.ports.schedule import Change, NotificationsChange, StatusChange, change_document
+from gateway.ports.store import (
+    Charge,
+    Commit,
+    Grant,
+    Kind,
+    Publish,
+    Ref,
+    Room,
+    Want,
+    Work,
+    Write,
+)
 
 COUNTED_STATES = frozenset({"accepted", "delivered", "read", "failed", "ended"})
 
@@ -71,6 +86,7 @@ def commit_of(
         wake=wake,
         charges=_charges(case, journal, branch),
         work=_work(journal, branch),
+        publishes=published(before, after),
         seen=seen,
         refund=grant if grant and not _used(grant, before, after) else None,
     )
@@ -174,3 +190,51 @@ def started(
             if a.state is AttemptState.STARTED and tries.get(a.id) != (a.state, a.tries)
         )
     return found
+
+
+def published(
+    before: tuple[Case | None, Contact | None], after: tuple[Case | None, Contact | None]
+) -> tuple[Publish, ...]:
+    """Return the changes that this decision puts into the clinic's feed."""
+    found: list[Publish] = []
+    for old, new in zip(before, after, strict=True):
+        if new is None or new is old:
+            continue
+        tries = {push.id: push.tries for push in _pushes(old)}
+        found.extend(
+            Publish(ref_of(new), push.id, change_document(change_of(ref_of(new), push), None))
+            for push in _pushes(new)
+            if push.state is PushState.PUBLISHED and tries.get(push.id, 0) != push.tries
+        )
+    return tuple(found)
+
+
+def _pushes(document: Case | Contact | None) -> tuple[StatusPush, ...] | tuple[Notice, ...]:
+    if document is None:
+        return ()
+    return document.pushes if isinstance(document, Case) else document.notices
+
+
+def change_of(ref: Ref, push: StatusPush | Notice) -> Change:
+    """Return a status or notifications change as the schedule gets it."""
+    if isinstance(push, StatusPush):
+        return StatusChange(
+            ref=ref,
+            push=push.id,
+            appointment=ref.key,
+            start=push.start,
+            before=push.before,
+            after=push.after,
+            source=push.source,
+            evidence=push.evidence,
+            at=push.at,
+        )
+    return NotificationsChange(
+        ref=ref,
+        push=push.id,
+        number=ref.key,
+        allowed=push.allowed,
+        source=push.source,
+        evidence=push.evidence,
+        at=push.at,
+    )

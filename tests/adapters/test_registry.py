@@ -19,7 +19,6 @@ from adapters.registry import (
     memory_store,
     open_store,
 )
-from adapters.schedule.feed import FeedSchedule
 from adapters.schedule.webhook import WebhookSchedule
 from gateway.core.model import Channel
 from gateway.errors import InvalidInput, StoreUnavailable
@@ -54,10 +53,9 @@ async def test_a_channel_is_built_with_its_hook(tools: Tools) -> None:
 
 
 async def test_schedules_are_built(tools: Tools) -> None:
-    assert isinstance(build_schedule("feed", {}, tools), FeedSchedule)
     options = {"url": "https://clinic.example/hook", "secrets": [SECRET]}
     assert isinstance(build_schedule("webhook", options, tools), WebhookSchedule)
-    assert set(SCHEDULES) == {"feed", "webhook"}
+    assert set(SCHEDULES) == {"webhook"}
 
 
 async def test_private_addresses_only_where_they_are_allowed(tools: Tools) -> None:
@@ -86,7 +84,7 @@ async def test_an_unknown_name_is_refused_with_those_that_exist(tools: Tools) ->
     assert caught.value.problems[0].message == "must be one of whatsapp_cloud"
     with pytest.raises(InvalidInput) as caught:
         build_schedule("pigeon", {}, tools)
-    assert caught.value.problems[0].message == "must be one of feed, webhook"
+    assert caught.value.problems[0].message == "must be one of webhook"
 
 
 async def test_wrong_settings_are_named_without_their_values(tools: Tools) -> None:

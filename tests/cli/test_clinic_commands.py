@@ -115,3 +115,20 @@ def test_what_is_not_there_is_told_in_one_line(command: Command, tmp_path: Path)
         assert done.err.startswith("callahead: ")
         assert len(done.err.splitlines()) == 1
     assert command("clinic", "show", "--json").data == []
+
+
+@pytest.mark.rule("G-6")
+def test_a_branch_with_visits_cannot_be_left_out(
+    command: Command, clinic_file: Path, tmp_path: Path
+) -> None:
+    lenina = CLINIC["branches"][0]
+    both = tmp_path / "both.json"
+    document = {**CLINIC, "branches": [lenina, {**lenina, "id": "mira"}]}
+    both.write_text(json.dumps(document), encoding="utf-8")
+    rows = tmp_path / "visits.ndjson"
+    rows.write_text(json.dumps(visit(branch="mira")), encoding="utf-8")
+    assert command("clinic", "import", both).code == 0
+    assert command("schedule", "import", "zdorovie", rows).code == 0
+    done = command("clinic", "import", clinic_file)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "branches: 'mira' still has visits" in done.err

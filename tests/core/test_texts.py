@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-from gateway.scripts import SCRIPTS_FOLDER
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from gateway.core.model import Answer, Status
 from gateway.core.texts import texts_of, warnings_of, words_of
 from gateway.core.wording import ABOUTS, Family, families_of
 from gateway.errors import InvalidInput
+from gateway.scripts import SCRIPTS_FOLDER
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     language: yaml.safe_load(

@@ -199,3 +199,19 @@ async def test_a_change_by_a_command_reaches_the_node_that_works(offset_s: float
             (await worker.case(name)).function(Function.CONFIRMATION) for name in ("A-1", "A-2")
         ]
         assert all(state.closed_at is None for state in functions)
+
+
+@pytest.mark.rule("G-6")
+@on_virtual_time
+async def test_a_branch_with_visits_cannot_be_left_out() -> None:
+    """Its patients' answers and its charges would have nowhere to go."""
+    both = clinic()
+    both["branches"].append({**both["branches"][0], "id": "mira"})
+    async with node(settings=both) as here:
+        clinics = here.service.clinics
+        await clinics.save(clinic())  # nobody has come to that branch yet
+        await clinics.save(both)
+        await here.record(appointment(branch="mira"))
+        with pytest.raises(InvalidInput, match="'mira' still has visits"):
+            await clinics.save(clinic())
+        assert len((await clinics.clinic("zdorovie")).branches) == 2

@@ -20,8 +20,7 @@ from adapters.store.memory_store import MemoryStore
 from gateway.core.case import Case
 from gateway.core.model import Channel
 from gateway.ports.messaging import OutgoingMessage
-from gateway.ports.schedule import Change, Published, PushOutcome, change_document
-from gateway.ports.store import Room, Store
+from gateway.ports.store import Room
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
 from gateway.service.supervisor import Supervisor
@@ -104,23 +103,6 @@ class Recording:
     async def send(self, message: OutgoingMessage) -> str | None:
         self.sent.append(message)
         return f"{self.channel.value}-{len(self.sent)}"
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-
-class Feed:
-    """A schedule that fetches its changes."""
-
-    def __init__(self, store: Store, bell: Bell) -> None:
-        self._store = store
-        self._bell = bell
-
-    async def push(self, change: Change) -> PushOutcome:
-        document = change_document(change, None)
-        seq = await self._store.publish(change.ref, change.push, document)
-        self._bell.ring(change.ref.clinic)
-        return Published(seq)
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -233,7 +215,6 @@ async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterato
     metrics, bell = Metrics(), WatchedBell()
     channel = Recording(Channel.WHATSAPP)
     async with Supervisor() as supervisor:
-        feed = Feed(store, bell)
         service = assemble(
             Parts(
                 store=store,
@@ -241,13 +222,14 @@ async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterato
                 texts=load_texts(),
                 channels=(channel, Recording(Channel.SMS)),
                 telephony=(),
-                schedule=lambda _: feed,
+                schedule=lambda _: None,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
                 link_base="https://visits.example/v/",
                 link_secret=b"secret",
                 spawn=supervisor.spawn,
             ),
             observe=metrics.observe,
+            published=bell.ring,
             poll_s=None,
         )
         clock.advance(days=-30)  # connected long before the visits were made: nothing is adopted

@@ -54,15 +54,7 @@ local function save_clinic(keys, argv)
 end
 
 local function publish(keys, argv)
-  local p, clinic = prefix(keys), argv[1]
-  local pushed = p .. 'pushed:' .. argv[2]
-  local seq = redis.call('GET', pushed)
-  if seq then return tonumber(seq) end
-  seq = redis.call('INCR', p .. 'seq:' .. clinic)
-  redis.call('SET', pushed, num(seq), 'EX', argv[4])
-  redis.call('ZADD', p .. 'feed:' .. clinic, num(seq), argv[3])
-  redis.call('EXPIRE', p .. 'feed:' .. clinic, argv[4])
-  return seq
+  return publish_change(prefix(keys), argv[1], argv[2], argv[3], argv[4])
 end
 
 local function wake_cases(keys, argv)

@@ -2,7 +2,7 @@
 --
 -- KEYS: {p}:due
 -- Reads and writes under {p}: <member> log:<member> due rooms room:* slots:call:* visits:* open:*
---   branches seen:* ledger:* days:* offs:* work:*
+--   branches seen:* ledger:* days:* offs:* work:* pushed:* seq:* feed:*
 -- ARGV: clinic, seen id or '', its TTL in s, retention in s, then counted lists in this order:
 --   writes   member, version, document, due or '', branch, id, start or '', number or visits,
 --            forever 0|1, calling 0|1, n wants (room, rank), n journal (entry)
@@ -10,6 +10,7 @@
 --   wakes    member, at
 --   charges  branch, day, at of its write-off, charge
 --   work     branch, day, field
+--   changes  change id, change
 --   refunds  room, branch, token
 -- Returns 1 done, 0 conflict, 2 duplicate.
 
@@ -17,7 +18,7 @@ local WRITE = {'member', 'version', 'document', 'due', 'branch', 'id', 'start', 
   'calling'}
 local WANT, CHECK, WAKE = {'room', 'rank'}, {'member', 'version'}, {'member', 'at'}
 local CHARGE, WORK = {'branch', 'day', 'at', 'charge'}, {'branch', 'day', 'field'}
-local REFUND = {'room', 'branch', 'token'}
+local CHANGE, REFUND = {'id', 'change'}, {'room', 'branch', 'token'}
 
 local function row(argv, at, names)
   local found = {}
@@ -54,6 +55,7 @@ local function read_commit(argv)
   c.wakes, at = rows(argv, at, WAKE)
   c.charges, at = rows(argv, at, CHARGE)
   c.work, at = rows(argv, at, WORK)
+  c.changes, at = rows(argv, at, CHANGE)
   c.refunds = rows(argv, at, REFUND)
   return c
 end
@@ -189,6 +191,9 @@ local function commit(keys, argv)
     if redis.call('HINCRBY', key, item.field, 1) == 1 then
       redis.call('EXPIRE', key, c.retention)
     end
+  end
+  for _, item in ipairs(c.changes) do
+    publish_change(p, c.clinic, item.id, item.change, c.retention)
   end
   for _, item in ipairs(c.refunds) do
     give_back(p, item.room .. ':' .. c.clinic .. ':' .. item.branch, item.token)

@@ -27,9 +27,10 @@ export function open(number) {
   current = number;
   document.body.classList.toggle("in-chat", number !== null);
   for (const [key, row] of rows) row.button.setAttribute("aria-current", String(key === number));
+  if (number) showTab("chats");
   drawChat(true);
   mark(number);
-  if (number) showTab("chats");
+  markRead();
 }
 
 export function show(changed, language) {

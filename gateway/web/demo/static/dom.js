@@ -69,11 +69,16 @@ export function toast(text, kind) {
   setTimeout(() => shown.remove(), 6000);
 }
 
-/** Show that something has just changed, gently. */
+/** Show that something has just changed: a glow, or a mark for those who want no movement. */
 export function flash(element) {
-  element.classList.remove("flash");
-  void element.offsetWidth;
-  element.classList.add("flash");
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    element.classList.add("marked");
+    setTimeout(() => element.classList.remove("marked"), 4000);
+    return;
+  }
+  const glow = getComputedStyle(document.documentElement).getPropertyValue("--flash");
+  const frames = [{ backgroundColor: glow }, { backgroundColor: glow, offset: 0.3 }, {}];
+  (element.querySelector(".line") || element.firstElementChild).animate(frames, { duration: 2600, easing: "ease-out" });
 }
 
 export function phone(number) {

@@ -42,7 +42,10 @@ export const nameOf = (visit) => visit.patient || t().anonymous_patient;
 
 /** Show all visits; `changed` maps ids of visits to what they were before. */
 export function show(changed, language) {
-  if (language) rows.clear();
+  if (language) {
+    rows.clear();
+    arranged = "";
+  }
   const visits = [...world.visits.values()].sort((a, b) =>
     a.start === b.start ? a.id.localeCompare(b.id) : a.start < b.start ? -1 : 1,
   );
@@ -59,11 +62,18 @@ export function show(changed, language) {
   refreshWhy();
 }
 
+let arranged = "";
+
+/** Put days and visits in their order; what is in its place already is left alone. */
 function arrange(days) {
   const box = document.getElementById("days");
   const now = world.now();
   const wanted = [];
   const steps = world.steps("card");
+  const order = [...days].map(([key, list]) => `${key}:${list.map((r) => r.element.id)}`).join(" ");
+  const shape = [page.language, day(now), Boolean(steps), order].join("|");
+  if (shape === arranged && box.children.length) return;
+  arranged = shape;
   if (steps) wanted.push(steps);
   for (const [key, list] of days) {
     const [near, date] = dayName(key, now);
@@ -100,7 +110,7 @@ function row(visit, before, isChanged) {
     known = build(visit);
     rows.set(visit.id, known);
     known.fill(visit);
-    if (world.live) flash(known.element);
+    if (world.live && isChanged && before === undefined) flash(known.element);
   } else if (isChanged) {
     known.fill(visit);
     if (before && before.status !== visit.status) {
