@@ -72,7 +72,14 @@ class AttemptEvent(StrEnum):
 _S, _E = AttemptState, AttemptEvent
 
 ATTEMPT_TRANSITIONS: dict[AttemptState, dict[AttemptEvent, AttemptState]] = {
-    _S.PLANNED: {_E.START: _S.STARTED, _E.FAIL: _S.FAILED},
+    _S.PLANNED: {
+        _E.START: _S.STARTED,
+        # A receipt for an earlier try, which had got through after all.
+        _E.ACCEPT: _S.ACCEPTED,
+        _E.DELIVER: _S.DELIVERED,
+        _E.READ: _S.READ,
+        _E.FAIL: _S.FAILED,
+    },
     _S.STARTED: {
         _E.POSTPONE: _S.PLANNED,
         _E.LOSE: _S.UNKNOWN,

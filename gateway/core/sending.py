@@ -148,8 +148,12 @@ def start_call(draft: Draft) -> None:
 
 
 def _message(draft: Draft, attempt_id: str) -> Attempt | None:
+    """Return the message that a provider speaks of; nothing of an untried one has left us."""
     attempt = draft.attempt(attempt_id)
-    return None if attempt is None or attempt.is_call else attempt
+    if attempt is None or attempt.is_call:
+        return None
+    untried = attempt.state is AttemptState.PLANNED and not attempt.tries
+    return None if untried else attempt
 
 
 def _call(draft: Draft, attempt_id: str) -> Attempt | None:

@@ -23,6 +23,9 @@ from tests.core.strategies import NOON, a_call, a_case, a_contact, a_push, an_at
 S, E = AttemptState, AttemptEvent
 LEGAL = [
     (S.PLANNED, E.START, S.STARTED),
+    (S.PLANNED, E.ACCEPT, S.ACCEPTED),
+    (S.PLANNED, E.DELIVER, S.DELIVERED),
+    (S.PLANNED, E.READ, S.READ),
     (S.PLANNED, E.FAIL, S.FAILED),
     (S.STARTED, E.POSTPONE, S.PLANNED),
     (S.STARTED, E.LOSE, S.UNKNOWN),

@@ -370,7 +370,7 @@ def test_a_call_whose_worker_died_has_failed() -> None:
         (S.READ, Receipt.FAILED, S.READ),
         (S.DELIVERED, Receipt.FAILED, S.DELIVERED),
         (S.FAILED, Receipt.READ, S.FAILED),
-        (S.PLANNED, Receipt.SENT, S.PLANNED),
+        (S.PLANNED, Receipt.SENT, S.ACCEPTED),
     ],
 )
 def test_a_receipt_moves_a_message_forward_or_not_at_all(
@@ -382,6 +382,26 @@ def test_a_receipt_moves_a_message_forward_or_not_at_all(
         )
     )
     assert first(happen(case, MessageReceipt("1", receipt))[0]).state is after
+
+
+@pytest.mark.rule("G-6")
+def test_a_receipt_that_comes_before_the_repeat_stops_the_repeat() -> None:
+    lost, _ = happen(with_attempt(started()), MessageLost("1"), branch=by_message())
+    waited = NOON + policy.RECEIPT_WAIT
+    case, _ = happen(lost, DueTimeReached(), branch=by_message(), now=waited)
+    assert first(case).state is S.PLANNED
+    late = MessageReceipt("1", Receipt.DELIVERED)
+    case, _ = happen(case, late, branch=by_message(), now=waited + MINUTE / 2)
+    assert first(case).state is S.DELIVERED
+    again, _ = happen(case, SlotGranted(), branch=by_message(), now=waited + 2 * MINUTE)
+    assert [a.tries for a in again.attempts] == [first(lost).tries]
+
+
+@pytest.mark.rule("H-4")
+def test_a_receipt_for_what_was_never_tried_changes_nothing() -> None:
+    case = with_attempt(an_attempt(state=S.PLANNED, tries=0, started_at=None))
+    after, _ = happen(case, MessageReceipt("1", Receipt.DELIVERED), branch=by_message())
+    assert first(after).state is S.PLANNED
 
 
 @pytest.mark.rule("T-3")

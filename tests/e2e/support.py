@@ -54,7 +54,9 @@ class Demo:
         )
         assert self.process.stdout is not None
         told = self.process.stdout.readline()
-        assert told.strip() == f"Callahead demo: {self.url}/demo", "it did not start"
+        if told.strip() != f"Callahead demo: {self.url}/demo":
+            self.kill()
+            raise AssertionError("it did not start")
         return self
 
     def kill(self) -> None:

@@ -4,6 +4,7 @@ import { ask, flash, h, icon, toast } from "./dom.js";
 import { clock, day, dayName, page, seconds, t, when } from "./words.js";
 
 const FUNCTIONS = ["details", "confirmation", "reminder"];
+const ANSWERS = new Set(["confirmed", "reschedule_requested", "cancelled"]);
 const WAITING = new Set(["waiting"]);
 const GOOD = new Set(["sending", "sent", "delivered", "read", "answered"]);
 
@@ -115,18 +116,18 @@ function row(visit, before, isChanged) {
     known.fill(visit);
     if (before && before.status !== visit.status) {
       flash(known.element);
-      tell(known.element, `${clock(new Date(visit.start))} ${nameOf(visit)} — ${t().statuses[visit.status]}`);
+      tell(known.element, `${clock(new Date(visit.start))} ${nameOf(visit)} — ${t().statuses[visit.status]}`, ANSWERS.has(visit.status));
     }
   }
   return known;
 }
 
 /** Say what has changed: in words for everyone who does not see the row itself. */
-function tell(element, text) {
+function tell(element, text, isAnswer) {
   const box = document.getElementById("days").getBoundingClientRect();
   const place = element.getBoundingClientRect();
   const isSeen = place.height > 0 && place.top >= box.top + 30 && place.bottom <= box.bottom;
-  toast(text, isSeen ? "hidden" : "");
+  toast(text, isSeen || !isAnswer ? "hidden" : "");
 }
 
 function build(visit) {
