@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[1]
 LINES_MAX = 500  # a longer file holds more than one concern
 
 TESTED_ELSEWHERE = {
+    "adapters/store/binaries.py": "test_embedded.py starts the server that it finds",
+    "adapters/store/library.py": "test_connection.py and test_redis_store.py load and lose it",
+    "adapters/store/memory_partition.py": "the inside of memory_store.py; test_stores_agree.py",
+    "adapters/store/memory_rooms.py": "the inside of memory_store.py; test_stores_agree.py",
+    "adapters/store/redis_books.py": "the inside of redis_store.py; test_stores_agree.py",
     "gateway/__main__.py": "hands over to gateway/cli.py; test_readme_commands_exist starts it",
     "gateway/core/events.py": "types only; tests/core and tests/scenarios use every one",
     "gateway/core/model.py": "types only; tests/core and tests/scenarios use every one",

@@ -54,7 +54,7 @@ def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert set(built.hooks) == {"/hooks/whatsapp"}
     assert built.senders == {(Channel.WHATSAPP, "106540350000001"): "zdorovie"}
     assert built.schedule("zdorovie") is built.schedules["zdorovie"]
-    assert built.schedule("another") is built.feed
+    assert built.schedule("another") is None  # it takes its changes from the feed
 
 
 def test_without_a_configuration_there_is_the_feed_alone() -> None:

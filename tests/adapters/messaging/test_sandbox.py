@@ -547,7 +547,10 @@ def test_every_message_of_the_product_is_taken(language: str, about: str) -> Non
         branch=replace(branch, link_secret=b"secret"),
         snapshot=visit,
         booking=1,
-        choices=(("A-1", visit.start), ("A-2", visit.start + timedelta(hours=1))),
+        choices=(
+            ("A-1", visit.start, "Europe/Moscow"),
+            ("A-2", visit.start + timedelta(hours=1), "Europe/Moscow"),
+        ),
     )
     config = Config.model_validate(SETTINGS)
     templates = templates_of(TEXTS, "callahead_{template}_{language}")
