@@ -1,7 +1,7 @@
 """How the store behaves as it grows: claim -> decide (trivially) -> commit at 1,000 and at many
 open cases, memory per open case, time from start to ready.
 
-    python bench/store_scale.py --cases 100000 --seconds 10
+    python bench/bench_store.py --cases 100000 --seconds 10
 
 Both sizes take turns in short slices, so that a noisy machine disturbs them alike. What counts
 are the ratios; the absolute figures are this machine's.
