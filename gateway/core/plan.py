@@ -290,13 +290,23 @@ def _step(draft: Draft, function: Function) -> Step:
         return Look()
     reasons = reasons_against(function, case, draft.contact, draft.branch)
     settled = function is Function.CONFIRMATION and case.status is not Status.UNCONFIRMED
-    answered = tried and any(push.booking == case.booking for push in case.pushes)
-    if settled and (answered or was_sent(case, function)):
+    if settled and (_was_answered(case) or was_sent(case, function)):
         return Look()  # answered, or settled by the staff (rule C-17)
     reasons += _time_reasons(draft, function, window, has_others=bool(reasons), tried=tried)
     if reasons:
         return Close(reasons)
     return _send_step(draft, function, window)
+
+
+def _was_answered(case: Case) -> bool:
+    """Tell whether the patient answered a question that turned out not to have been delivered.
+
+    A planned retry does not count: it is forgotten by this very decision, and what follows must
+    not depend on it.
+    """
+    tried = cascade.attempts_of(case, Function.CONFIRMATION, Purpose.CONFIRMATION)
+    failed = any(a.state is AttemptState.FAILED for a in tried)
+    return failed and any(push.booking == case.booking for push in case.pushes)
 
 
 def is_enabled(branch: Branch, function: Function) -> bool:

@@ -397,3 +397,15 @@ def test_a_start_before_opening_is_opening() -> None:
 
 def test_days_pass() -> None:
     assert look(only(CONFIRMATION), NOON - DAY).due == TEN
+
+
+@pytest.mark.rule("C-16", "G-4", "G-6")
+def test_an_answer_while_only_a_retry_waits_is_decided_once() -> None:
+    """The retry is forgotten with the answer; the reason is kept at once and never again."""
+    retry = an_attempt(state=S.PLANNED, provider_id=None, not_before=NOON + timedelta(minutes=5))
+    asked = a_case(attempts=(retry,), attempts_made=1, pushes=(a_push(),), pushes_made=1)
+    case, _ = happen(asked, DueTimeReached(), branch=by_message())
+    assert case.confirmation.reasons == (Reason.STATUS,)
+    again, _ = happen(case, DueTimeReached(), branch=by_message())
+    assert again.confirmation == case.confirmation
+    assert not again.journal
