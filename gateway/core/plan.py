@@ -299,11 +299,8 @@ def _step(draft: Draft, function: Function) -> Step:
 
 
 def _was_answered(case: Case) -> bool:
-    """Tell whether the patient answered a question that turned out not to have been delivered.
-
-    A planned retry does not count: it is forgotten by this very decision, and what follows must
-    not depend on it.
-    """
+    """Tell whether an undelivered question was answered all the same. A planned retry does not
+    count: this very decision forgets it."""
     tried = cascade.attempts_of(case, Function.CONFIRMATION, Purpose.CONFIRMATION)
     failed = any(a.state is AttemptState.FAILED for a in tried)
     return failed and any(push.booking == case.booking for push in case.pushes)
