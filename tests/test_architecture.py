@@ -135,7 +135,8 @@ def test_the_rules_are_read() -> None:
 
 
 def test_no_file_names_a_registry_or_a_place_on_a_machine() -> None:
-    hosts = ["pypi" + ".org", "pythonhosted" + ".org", "registry." + "npmjs", "deb." + "debian"]
+    parts = ("pypi .org", "python hosted.org", "registry. npmjs", "deb. debian")
+    hosts = [part.replace(" ", "") for part in parts]
     places = r"(?<![\w.}\])/-])/(?:root|home|opt|work|Users)/\w|file:" + "//"
     forbidden = re.compile("|".join([*map(re.escape, hosts), places]))
     found = [f"{name}: {match[0]}" for name in FILES for match in forbidden.finditer(read(name))]
