@@ -6,7 +6,7 @@ checks it, and connects it to what all adapters share (`Tools`). A new adapter i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,10 @@ from adapters.schedule import webhook
 from adapters.store import redis_store
 from adapters.store.embedded import open_embedded
 from adapters.store.memory_store import MemoryStore
+from adapters.telephony import twilio_settings
+from adapters.telephony.sip import config as sip
+from adapters.telephony.sip.trunk import SipTrunk
+from adapters.telephony.twilio_voice import TwilioVoice
 from gateway.clock import Clock
 from gateway.core.model import Appointment
 from gateway.errors import InvalidInput, Problem
@@ -28,6 +32,7 @@ from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.schema_problems import FieldsError, validate
 from gateway.ports.store import Store
+from gateway.ports.telephony import CallProvider, Trunk
 from gateway.ports.webhook import Webhook
 
 Options: TypeAlias = Mapping[str, object]
@@ -65,13 +70,15 @@ async def open_server(data: Path) -> Server:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What adapters share. `http` is for providers, `clinics` for addresses that clinics type."""
+    """What adapters share. `http` is for providers, `clinics` for addresses that clinics type;
+    `public_url` is where providers reach this gateway."""
 
     http: HttpClient
     clinics: HttpClient
     clock: Clock
     store: Store
     read_appointment: Callable[[object], Appointment]
+    public_url: str = ""
     allow_private: bool = False
 
     async def close(self) -> None:
@@ -85,11 +92,12 @@ def make_tools(
     store: Store,
     read_appointment: Callable[[object], Appointment],
     *,
+    public_url: str = "",
     allow_private: bool = False,
 ) -> Tools:
     """Return the shared tools; connections open with their first request."""
     clinics = webhook.webhook_client(allow_private=allow_private)
-    return Tools(HttpClient(), clinics, clock, store, read_appointment, allow_private)
+    return Tools(HttpClient(), clinics, clock, store, read_appointment, public_url, allow_private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,17 @@ class BuiltMessaging:
     senders: Mapping[str, str]
     webhook: Webhook | None = None
     hook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltTelephony:
+    """A trunk of our own, or a provider with its callbacks under /hooks/. `run` is what has to
+    be served while there are calls."""
+
+    trunk: Trunk | None = None
+    provider: CallProvider | None = None
+    hooks: tuple[str, ...] = ()
+    run: Callable[[], Coroutine[object, object, None]] | None = None
 
 
 def _whatsapp_cloud(options: Options, tools: Tools) -> BuiltMessaging:
@@ -127,11 +146,27 @@ def _webhook(options: Options, tools: Tools) -> Schedule:
     )
 
 
+def _sip(options: Options, _: Tools) -> BuiltTelephony:
+    trunk = SipTrunk(_checked(sip.Config, options))
+    return BuiltTelephony(trunk=trunk, run=trunk.run)
+
+
+def _twilio_voice(options: Options, tools: Tools) -> BuiltTelephony:
+    config = _checked(twilio_settings.Config, options)
+    twilio_settings.check(config)
+    provider = TwilioVoice(config, tools.http, tools.public_url)
+    return BuiltTelephony(provider=provider, hooks=("twilio/voice", "twilio/voice/status"))
+
+
 MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {
     "whatsapp_cloud": _whatsapp_cloud,
 }
 SCHEDULES: Mapping[str, Callable[[Options, Tools], Schedule]] = {
     "webhook": _webhook,
+}
+TELEPHONY: Mapping[str, Callable[[Options, Tools], BuiltTelephony]] = {
+    "sip": _sip,
+    "twilio_voice": _twilio_voice,
 }
 CAPABILITIES: Mapping[str, Capabilities] = {
     "whatsapp_cloud": whatsapp_cloud.CAPABILITIES,
@@ -147,6 +182,11 @@ def build_messaging(name: str, options: Options, tools: Tools) -> BuiltMessaging
 def build_schedule(name: str, options: Options, tools: Tools) -> Schedule:
     """Return the way back into a clinic's schedule; raise `InvalidInput`."""
     return _named(SCHEDULES, name)(options, tools)
+
+
+def build_telephony(name: str, options: Options, tools: Tools) -> BuiltTelephony:
+    """Return the trunk or provider of that name; raise `InvalidInput`."""
+    return _named(TELEPHONY, name)(options, tools)
 
 
 _Builder = TypeVar("_Builder")

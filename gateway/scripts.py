@@ -1,10 +1,15 @@
-"""Texts of messages as files: `ivr_scripts/messages.<language>.yaml` (rules W-2, W-3)."""
+"""Texts and dialogues as files of `ivr_scripts/` (rules C-3, W-2, W-3).
+
+`messages.<language>.yaml` holds what messages say, `confirm_visit.<language>.yaml` the dialogue of
+the confirmation call. A clinic's own folder may hold any of them; the others are the product's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -24,6 +29,10 @@ from gateway.core.wording import (
     template_body,
 )
 from gateway.errors import InvalidInput, Problem
+from gateway.ivr.diagram import diagram
+from gateway.ivr.reading import script_of, scripts_of
+from gateway.ivr.script import CALL_FACTS, Script, Scripts
+from gateway.ivr.script import MAY_BE_UNKNOWN as MAY_BE_UNKNOWN_IN_CALLS
 
 SCRIPTS_FOLDER = Path(__file__).resolve().parent.parent / "ivr_scripts"
 """Beside the code, in a checkout as in an installed wheel."""
@@ -32,30 +41,73 @@ LANGUAGES = ("ru", "en")
 """The languages that come with the product; the first one speaks when none fits."""
 
 
+CALL_SCRIPT = "confirm_visit"
+
+_Read = TypeVar("_Read")
+
+
 @lru_cache(maxsize=1)
 def load_texts() -> Texts:
     """Return the texts that come with the product."""
     return read_folder(SCRIPTS_FOLDER)
 
 
+@lru_cache(maxsize=1)
+def load_scripts() -> Scripts:
+    """Return the dialogues that come with the product."""
+    return read_scripts(SCRIPTS_FOLDER)
+
+
 def read_folder(folder: Path) -> Texts:
     """Return the texts of a folder; raise `InvalidInput` for the first file that is wrong."""
     by_language = {}
     for language in LANGUAGES:
-        source = f"messages.{language}.yaml"
-        file = folder / source
-        if not file.is_file():
-            raise InvalidInput(Problem("", "there is no such file"), source=source)
-        words = read_words(file.read_text(encoding="utf-8"), source)
-        if words.language != language:
-            problem = Problem("language", f"{words.language!r} in the file of {language!r}")
-            raise InvalidInput(problem, source=source)
+        text, source = _file(folder, f"messages.{language}.yaml")
+        words = read_words(text, source)
+        _same_language(words.language, language, source)
         by_language[language] = words
     return Texts(by_language)
 
 
+def read_scripts(folder: Path) -> Scripts:
+    """Return the dialogues of a folder; raise `InvalidInput` for the first file that is wrong."""
+    found = []
+    for language in LANGUAGES:
+        text, source = _file(folder, f"{CALL_SCRIPT}.{language}.yaml")
+        script = read_script(text, source)
+        _same_language(script.language, language, source)
+        found.append(script)
+    try:
+        return scripts_of(found)
+    except InvalidInput as error:
+        raise InvalidInput(*error.problems, source=f"{CALL_SCRIPT}.*.yaml") from None
+
+
 def read_words(text: str, source: str) -> Words:
     """Return the words of one file; raise `InvalidInput` that says all that is wrong with it."""
+    return _read(text, source, words_of)
+
+
+def read_script(text: str, source: str) -> Script:
+    """Return the dialogue of one file; raise `InvalidInput` that says all that is wrong."""
+    return _read(text, source, script_of)
+
+
+def _file(folder: Path, source: str) -> tuple[str, str]:
+    """Return a file of the folder, or the product's own where the folder has none."""
+    file = folder / source
+    if not file.is_file():
+        file = SCRIPTS_FOLDER / source
+    return file.read_text(encoding="utf-8"), source
+
+
+def _same_language(written: str, language: str, source: str) -> None:
+    if written != language:
+        problem = Problem("language", f"{written!r} in the file of {language!r}")
+        raise InvalidInput(problem, source=source)
+
+
+def _read(text: str, source: str, read: Callable[[object], _Read]) -> _Read:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -67,7 +119,7 @@ def read_words(text: str, source: str) -> Words:
             raise InvalidInput(Problem(field, "given twice", line), source=source)
         lines[field] = line
     try:
-        return words_of(data)
+        return read(data)
     except InvalidInput as error:
         problems = [
             Problem(problem.field, problem.message, _line(problem.field, lines))
@@ -89,12 +141,17 @@ def _fields(node: yaml.Node | None, field: str) -> Iterator[tuple[str, int]]:
             name = f"{field}.{key.value}" if field else str(key.value)
             yield name, key.start_mark.line + 1
             yield from _fields(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            name = f"{field}[{number}]"
+            yield name, item.start_mark.line + 1
+            yield from _fields(item, name)
 
 
 def _line(field: str, lines: Mapping[str, int]) -> int | None:
     """Return the line of a field or, if it is missing, of what it is missing from."""
     while field and field not in lines:
-        field = field.rpartition(".")[0]
+        field = field[: max(field.rfind("."), field.rfind("["), 0)]
     return lines.get(field)
 
 
@@ -173,3 +230,16 @@ def _template_lines(words: Words) -> Iterator[str]:
             yield from ("", f"`{about}`:", "", "```text", template_body(words, about), "```", "")
             for number, value in enumerate(parameters[about], 1):
                 yield f"- {{{{{number}}}}}: {value}"
+
+
+def scripts_page(scripts: Scripts) -> str:
+    """Return the generated part of docs/voice.md: facts, the diagram, and what is said."""
+    lines = ["| fact | what it is | may be unknown |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{{{name}}}` | {what} | {'yes' if name in MAY_BE_UNKNOWN_IN_CALLS else ''} |"
+        for name, what in CALL_FACTS.items()
+    ]
+    for script in scripts.by_language.values():
+        lines += ["", f"## `{script.name}.{script.language}`", ""]
+        lines += ["```mermaid", diagram(script), "```"]
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from gateway.errors import InvalidInput, Problem
 from gateway.ports.schema_problems import FieldsError, Finding, StrictModel, validate
 from gateway.ports.schema_problems import Path as FieldPath
+from gateway.ports.schema_speech import SpeechSettings
 from gateway.ports.yaml_lines import Document, read_document
 
 DEFAULT_FILE = Path("config/gateway.yaml")
@@ -77,6 +78,10 @@ class Settings(StrictModel):
     log: Logging = Logging()
     schedules: Mapping[str, ClinicSchedule] = Field(default_factory=dict)
     whatsapp: Mapping[str, Any] | None = None
+    sip: Mapping[str, Any] | None = None
+    twilio_voice: Mapping[str, Any] | None = None
+    speech: SpeechSettings = SpeechSettings()
+    scripts: str | None = None
 
 
 _SETTINGS = TypeAdapter(Settings)
@@ -85,8 +90,11 @@ _SETTINGS = TypeAdapter(Settings)
 class Loaded:
     """Settings together with the text they came from, so that a later finding has its line."""
 
-    def __init__(self, settings: Settings, source: str, document: Document | None) -> None:
+    def __init__(
+        self, settings: Settings, source: str, document: Document | None, folder: Path = Path()
+    ) -> None:
         self.settings = settings
+        self.folder = folder  # what paths in the file are relative to
         self._source = source
         self._document = document
 
@@ -113,7 +121,7 @@ def load(file: Path | None) -> Loaded:
     document = read_document(text, str(path))
     try:
         data = _resolved(document.data, (), path.parent)
-        return Loaded(validate(_SETTINGS, data), str(path), document)
+        return Loaded(validate(_SETTINGS, data), str(path), document, path.parent)
     except FieldsError as error:
         raise error.invalid(str(path), document.lines) from None
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gateway.core.case import ATTEMPT_TRANSITIONS  # noqa: E402 (the project may not be installed)
+from gateway.scripts import load_scripts, scripts_page  # noqa: E402
 
 
 def attempt_states() -> str:
@@ -30,6 +31,7 @@ def attempt_states() -> str:
 
 GENERATED: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/architecture.md", "attempt states"): attempt_states,
+    ("docs/voice.md", "dialogues"): lambda: scripts_page(load_scripts()),
 }
 
 

@@ -10,10 +10,13 @@ from gateway.scripts import (
     LANGUAGES,
     SCRIPTS_FOLDER,
     WHEN_SENT,
+    load_scripts,
     load_texts,
     messages_page,
     read_folder,
+    read_scripts,
     read_words,
+    scripts_page,
 )
 
 RUSSIAN = (SCRIPTS_FOLDER / "messages.ru.yaml").read_text(encoding="utf-8")
@@ -44,9 +47,13 @@ def test_a_clinics_own_folder_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("W-3")
-def test_a_missing_or_misplaced_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"messages\.ru\.yaml: there is no such file"):
-        read_folder(tmp_path)
+def test_a_file_that_a_clinic_does_not_change_is_the_products(tmp_path: Path) -> None:
+    assert read_folder(tmp_path).by_language["ru"].buttons == load_texts().by_language["ru"].buttons
+    assert read_scripts(tmp_path).of("en") == load_scripts().of("en")
+
+
+@pytest.mark.rule("W-3")
+def test_a_misplaced_file_is_named(tmp_path: Path) -> None:
     english = (SCRIPTS_FOLDER / "messages.en.yaml").read_text(encoding="utf-8")
     (tmp_path / "messages.ru.yaml").write_text(english, encoding="utf-8")
     with pytest.raises(InvalidInput, match="language: 'en' in the file of 'ru'"):
@@ -99,3 +106,23 @@ def test_the_page_of_samples_is_current_and_complete() -> None:
     assert set(WHEN_SENT) == set(ABOUTS)
     for about in ABOUTS:
         assert page.count(f"### `{about}`\n") == len(LANGUAGES)
+
+
+@pytest.mark.rule("C-3", "W-3")
+def test_a_clinics_own_dialogue_is_read_and_must_be_translated(tmp_path: Path) -> None:
+    own = (SCRIPTS_FOLDER / "confirm_visit.ru.yaml").read_text(encoding="utf-8")
+    (tmp_path / "confirm_visit.ru.yaml").write_text(
+        own.replace("Мы не получили ответа.", "Мы вас не услышали."), encoding="utf-8"
+    )
+    assert read_scripts(tmp_path).of("ru").words("goodbye", {})[0] == "Мы вас не услышали."
+    (tmp_path / "confirm_visit.ru.yaml").write_text(
+        own.replace("goodbye", "farewell"), encoding="utf-8"
+    )
+    with pytest.raises(InvalidInput, match=r"confirm_visit\.\*\.yaml: states\.goodbye: missing"):
+        read_scripts(tmp_path)
+
+
+def test_the_page_of_dialogues_shows_facts_and_diagrams() -> None:
+    page = scripts_page(load_scripts())
+    assert "| `{name}` |" in page
+    assert page.count("```mermaid") == len(LANGUAGES)

@@ -9,7 +9,6 @@ strings, times are ISO 8601 in UTC. Journals and `wake` are not part of a docume
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -17,8 +16,8 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
+from adapters.store.documents import Shape
 from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import Charge, Publish, WriteOff
@@ -29,14 +28,15 @@ _HEAD: Final = b'{"schema":%d,"body":' % SCHEMA
 
 T = TypeVar("T")
 
-_CASE: Final = TypeAdapter(Case)
-_CONTACT: Final = TypeAdapter(Contact)
-_ENTRY: Final = TypeAdapter(Entry)
-_CHARGE: Final = TypeAdapter(Charge)
-_WRITE_OFF: Final = TypeAdapter(WriteOff)
+_CASE: Final = Shape(Case, frozenset({"journal", "version"}))
+_CONTACT: Final = Shape(Contact, frozenset({"journal", "version", "wake"}))
+_ENTRY: Final = Shape(Entry)
+_CHARGE: Final = Shape(Charge)
+_WRITE_OFF: Final = Shape(WriteOff)
 
-_CASE_LEAVES: Final = {"journal", "version"}
-_CONTACT_LEAVES: Final = {"journal", "version", "wake"}
+_UNREADABLE: Final = (
+    orjson.JSONDecodeError, ArithmeticError, AttributeError, KeyError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:
@@ -51,26 +51,26 @@ def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _wrap(body: bytes) -> bytes:
-    return _HEAD + body + b"}"
+def _write(shape: Shape[T], document: T) -> bytes:
+    return _HEAD + orjson.dumps(shape.write(document), option=orjson.OPT_UTC_Z) + b"}"
 
 
-def _read(kind: str, adapter: TypeAdapter[T], raw: bytes) -> T:
+def _read(kind: str, shape: Shape[T], raw: bytes) -> T:
     """Read a document; raises `StoreUnusable` when it is not what this version can read."""
     try:
-        if raw.startswith(_HEAD):
-            return adapter.validate_json(raw[len(_HEAD) : -1])
-        envelope = json.loads(raw)
-        body = upgrade(kind, int(envelope["schema"]), envelope["body"])
-        return adapter.validate_python(body)
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        envelope = orjson.loads(raw)
+        body, schema = envelope["body"], envelope["schema"]
+        if schema != SCHEMA:
+            body = upgrade(kind, int(schema), body)
+        return shape.read(body)
+    except _UNREADABLE as error:
         # The error's own text carries the document, so a patient: it is not passed on.
         raise StoreUnusable(f"a stored {kind} cannot be read ({type(error).__name__})") from None
 
 
 def dump_case(case: Case) -> bytes:
     """Write a case."""
-    return _wrap(_CASE.dump_json(case, exclude=_CASE_LEAVES, exclude_defaults=True))
+    return _write(_CASE, case)
 
 
 def load_case(raw: bytes, version: int) -> Case:
@@ -80,7 +80,7 @@ def load_case(raw: bytes, version: int) -> Case:
 
 def dump_contact(contact: Contact) -> bytes:
     """Write a contact."""
-    return _wrap(_CONTACT.dump_json(contact, exclude=_CONTACT_LEAVES, exclude_defaults=True))
+    return _write(_CONTACT, contact)
 
 
 def load_contact(raw: bytes, version: int) -> Contact:
@@ -100,7 +100,7 @@ def _versioned(document: D, version: int) -> D:
 
 def dump_entry(entry: Entry) -> bytes:
     """Write a line of a timeline."""
-    return _wrap(_ENTRY.dump_json(entry, exclude_defaults=True))
+    return _write(_ENTRY, entry)
 
 
 def load_entry(raw: bytes) -> Entry:
@@ -110,7 +110,7 @@ def load_entry(raw: bytes) -> Entry:
 
 def dump_charge(charge: Charge) -> bytes:
     """Write a ledger entry."""
-    return _wrap(_CHARGE.dump_json(charge, exclude_defaults=True))
+    return _write(_CHARGE, charge)
 
 
 def load_charge(raw: bytes, day: date) -> Charge:
@@ -121,7 +121,7 @@ def load_charge(raw: bytes, day: date) -> Charge:
 
 def dump_write_off(write_off: WriteOff) -> bytes:
     """Write a daily write-off."""
-    return _wrap(_WRITE_OFF.dump_json(write_off, exclude_defaults=True))
+    return _write(_WRITE_OFF, write_off)
 
 
 def load_write_off(raw: bytes) -> WriteOff:
@@ -146,12 +146,12 @@ def dump_json(value: object) -> bytes:
 
 def load_object(raw: bytes) -> Mapping[str, Any]:
     """Read a plain JSON object."""
-    return cast("Mapping[str, Any]", json.loads(raw))
+    return cast("Mapping[str, Any]", orjson.loads(raw))
 
 
 def load_array(raw: bytes) -> list[Any]:
     """Read a plain JSON array."""
-    return cast("list[Any]", json.loads(raw))
+    return cast("list[Any]", orjson.loads(raw))
 
 
 def _plain(value: object) -> str:

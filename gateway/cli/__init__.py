@@ -12,7 +12,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gateway.cli import clinic_commands, config_commands, demo_command, offline, server
+from gateway.cli import (
+    call_command,
+    clinic_commands,
+    config_commands,
+    demo_command,
+    offline,
+    say_command,
+    server,
+    speech_command,
+)
 from gateway.errors import CallaheadError, InvalidInput, NotFound, StoreError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -113,6 +122,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of the embedded store (default: ./data)",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (demo_command, server, offline, clinic_commands, config_commands):
+    for module in (
+        demo_command,
+        server,
+        offline,
+        call_command,
+        say_command,
+        speech_command,
+        clinic_commands,
+        config_commands,
+    ):
         module.add_commands(commands, common)
     return parser

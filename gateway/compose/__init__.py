@@ -6,35 +6,40 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import secrets
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from adapters import registry
 from gateway import rehearse as rehearsal
 from gateway.clock import Clock, SystemClock
+from gateway.compose.adapters import (
+    PROMPTS_FOLDER,
+    Adapters,
+    build_adapters,
+    prompts_of,
+    read_path,
+)
 from gateway.core import wording
 from gateway.core.case import Content, Entry
 from gateway.core.clinic import Clinic
 from gateway.core.model import Appointment, Channel
+from gateway.core.wording import Texts
 from gateway.errors import InvalidInput, StoreUnusable
-from gateway.ports.messaging import Messaging
-from gateway.ports.schedule import Schedule
 from gateway.ports.schema import read_appointment, warnings_of
 from gateway.ports.schema_scenario import read_scenario
 from gateway.ports.store import Outcome, Ref, Store
-from gateway.ports.webhook import Webhook
 from gateway.ports.yaml_lines import Document
-from gateway.scripts import load_texts
+from gateway.scripts import load_scripts, load_texts, read_folder, read_scripts
 from gateway.service.assembly import Parts, Service, assemble
 from gateway.service.supervisor import DRAIN_S, Supervisor
+from gateway.service.voice import Voice
 from gateway.settings import Loaded, Settings
+from gateway.web.calls import PROMPT_PATH, CallHooks
 from gateway.web.changes import Bell
 from gateway.web.health import Ping, running
 from gateway.web.metrics import Metrics
@@ -49,7 +54,7 @@ LINK_KEY_FILE = "link_secret"
 def rehearse(text: str, source: str) -> list[rehearsal.Line]:
     """Rehearse a scenario; raise `InvalidInput` when it is not valid."""
     scenario = read_scenario(text, source)
-    return rehearsal.run(scenario, registry.memory_store, load_texts())
+    return rehearsal.run(scenario, registry.memory_store, load_texts(), load_scripts())
 
 
 def samples(language: str) -> Iterator[tuple[str, Channel, Content]]:
@@ -64,54 +69,12 @@ class Gateway:
     settings: Settings
     service: Service
     supervisor: Supervisor
-    hooks: Mapping[str, Webhook]
-
-
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """What the configuration names, built."""
-
-    channels: tuple[Messaging, ...]
-    hooks: Mapping[str, Webhook]
-    senders: Mapping[tuple[Channel, str], str]
-    schedules: Mapping[str, Schedule]
-
-    def schedule(self, clinic: str) -> Schedule | None:
-        """Return the way back into a clinic's schedule; None: it takes changes from the feed."""
-        return self.schedules.get(clinic)
+    adapters: Adapters
 
 
 def appointment_of(data: object) -> Appointment:
     """Read an appointment that a clinic sends; consent has to be stated."""
     return read_appointment(data, consent_default=None)
-
-
-def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
-    """Build every adapter of the configuration; raise `InvalidInput` with file and line."""
-    settings = loaded.settings
-    channels: list[Messaging] = []
-    hooks: dict[str, Webhook] = {}
-    senders: dict[tuple[Channel, str], str] = {}
-    if settings.whatsapp is not None:
-        built = _built(
-            loaded,
-            ("whatsapp",),
-            lambda: registry.build_messaging("whatsapp_cloud", settings.whatsapp or {}, tools),
-        )
-        channels.append(built.messaging)
-        if built.webhook is not None:
-            hooks[f"/hooks/{built.hook}"] = built.webhook
-        for sender, clinic in built.senders.items():
-            senders[(built.messaging.channel, sender)] = clinic
-    schedules: dict[str, Schedule] = {}
-    for clinic, schedule in settings.schedules.items():
-        options = {"url": schedule.webhook.url, "secrets": [schedule.webhook.secret]}
-        schedules[clinic] = _built(
-            loaded,
-            ("schedules", clinic, "webhook"),
-            lambda options=options: registry.build_schedule("webhook", options, tools),  # type: ignore[misc]
-        )
-    return Adapters(tuple(channels), hooks, senders, schedules)
 
 
 def with_lines(error: InvalidInput, document: Document, source: str) -> InvalidInput:
@@ -121,21 +84,6 @@ def with_lines(error: InvalidInput, document: Document, source: str) -> InvalidI
         *(replace(p, line=line) for p, line in zip(error.problems, lines, strict=True)),
         source=source,
     )
-
-
-def _built(loaded: Loaded, path: tuple[str, ...], build: Callable[[], Any]) -> Any:
-    """Build an adapter; what it says of its own settings gets the place in the file."""
-    try:
-        return build()
-    except InvalidInput as error:
-        findings = [((*path, *read_path(p.field)), p.message) for p in error.problems]
-        raise loaded.invalid(findings) from None
-
-
-def read_path(field: str) -> tuple[str | int, ...]:
-    """Return a written path such as `branches[0].functions.details.hours` step by step."""
-    steps = re.findall(r"[^.\[\]]+", field)
-    return tuple(int(step) if step.isdigit() else step for step in steps)
 
 
 @contextlib.asynccontextmanager
@@ -190,29 +138,55 @@ async def open_gateway(
             used,
             store,
             appointment_of,
+            public_url=settings.public_url,
             allow_private=settings.webhooks.allow_private,
         )
         try:
             adapters = build_adapters(loaded, tools)
+            texts = texts_of(loaded)
             parts = Parts(
                 store=store,
                 clock=used,
-                texts=load_texts(),
+                texts=texts,
                 channels=adapters.channels,
-                telephony=(),
+                trunks=adapters.telephone.trunks,
+                providers=adapters.telephone.providers,
+                voice=voice_of(loaded, adapters, texts, data),
                 schedule=adapters.schedule,
                 senders=adapters.senders,
                 link_base=settings.public_url.rstrip("/") + "/v/",
                 link_secret=link_secret(settings, data),
+                prompt_base=settings.public_url.rstrip("/") + PROMPT_PATH,
                 spawn=supervisor.spawn,
+                attend=supervisor.serve,
             )
             service = assemble(parts, observe=observe, committed=committed, published=published)
-            yield Gateway(settings, service, supervisor, adapters.hooks)
+            yield Gateway(settings, service, supervisor, adapters)
             if not await supervisor.drain():
                 log.warning("some effects did not end in time; they will be reconciled")
+            await adapters.close()
         finally:
             supervisor.abandon()
             await tools.close()
+
+
+def texts_of(loaded: Loaded) -> Texts:
+    """Return what messages say: the clinic's own files before the product's."""
+    own = loaded.settings.scripts
+    return load_texts() if own is None else read_folder(loaded.folder / own)
+
+
+def voice_of(loaded: Loaded, adapters: Adapters, texts: Texts, data: Path) -> Voice:
+    """Return what the robot says; without a telephone it has no audio.
+
+    Speech knows no other time than the real one, whatever clock the calls are due by.
+    """
+    own = loaded.settings.scripts
+    scripts = load_scripts() if own is None else read_scripts(loaded.folder / own)
+    if not adapters.telephone:
+        return Voice(scripts, texts, None)
+    prompts = prompts_of(loaded, adapters.speech, data, SystemClock())
+    return Voice(scripts, texts, prompts)
 
 
 def link_secret(settings: Settings, data: Path) -> bytes:
@@ -257,17 +231,19 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
     ) as gateway:
         pings: dict[str, Ping] = {}
         workers: asyncio.Task[None] | None = None
+        for serve_line in gateway.adapters.telephone.services:
+            gateway.supervisor.serve(serve_line())
         if "work" in roles:
             workers = gateway.supervisor.serve(gateway.service.workers.run())
             pings["workers"] = running(workers)
         app = build_app(
             gateway.service,
-            webhooks=gateway.hooks,
+            webhooks=gateway.adapters.hooks,
             public_url=gateway.settings.public_url,
             metrics=metrics,
             bell=bell,
             pings=pings,
-            extra=[PatientPages(gateway.service).add_to],
+            extra=[PatientPages(gateway.service).add_to, call_hooks(gateway, metrics).add_to],
         )
         listen = gateway.settings.listen
         await serve(app, listen.host, listen.port, stop=stop)
@@ -275,6 +251,16 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         gateway.service.workers.stop()
         if workers is not None:
             await asyncio.wait({workers}, timeout=DRAIN_S)
+
+
+def call_hooks(gateway: Gateway, metrics: Metrics) -> CallHooks:
+    """Return the callbacks of the providers that phone."""
+    return CallHooks(
+        gateway.adapters.telephone.hooks,
+        gateway.service.calls,
+        metrics,
+        public_url=gateway.settings.public_url,
+    )
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -292,10 +278,13 @@ async def check(loaded: Loaded) -> None:
         SystemClock(),
         registry.memory_store(),
         appointment_of,
+        public_url=loaded.settings.public_url,
         allow_private=loaded.settings.webhooks.allow_private,
     )
     try:
-        build_adapters(loaded, tools)
+        adapters = build_adapters(loaded, tools)
+        voice_of(loaded, adapters, texts_of(loaded), Path(PROMPTS_FOLDER))
+        await adapters.close()
     finally:
         await tools.close()
 

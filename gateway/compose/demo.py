@@ -130,7 +130,7 @@ async def _serve(
         workers = serve(service.workers.run())
         app = build_app(
             service,
-            webhooks=gateway.hooks,
+            webhooks=gateway.adapters.hooks,
             public_url=url,
             metrics=metrics,
             pings={"workers": running(workers)},

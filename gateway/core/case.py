@@ -173,6 +173,7 @@ class Attempt:
     provider_id: str | None = None
     result: CallResult | None = None
     keys: str = ""
+    dialogue: str = ""  # where a provider's call stands, see gateway.ivr.menu.Session
     price: Decimal | None = None  # what was charged, None before acceptance
     reversed: bool = False
     code: str = ""  # the provider's word for a failure

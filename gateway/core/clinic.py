@@ -75,6 +75,7 @@ class Branch:
     `country` and `language` are already completed from the clinic. `connected_at` is the
     moment of the branch's first import (rule Z-1). `link_base` is the address before the
     token of a patient link, `link_secret` the key that makes tokens unguessable (rule P-2).
+    `spoken` says how the robot pronounces what is written otherwise: ("Smile+", "Смайл плюс").
     """
 
     clinic: str
@@ -91,6 +92,7 @@ class Branch:
     details: DetailsSettings = DetailsSettings()
     confirmation: ConfirmationSettings = ConfirmationSettings()
     reminder: ReminderSettings = ReminderSettings()
+    spoken: tuple[tuple[str, str], ...] = ()
     channels: tuple[Channel, ...] = (Channel.PUSH, Channel.WHATSAPP, Channel.SMS)
     tariff: tuple[Prices, ...] = (Prices(),)
     connected_at: datetime = NEVER_CONNECTED

@@ -31,7 +31,10 @@ from gateway.core.events import (
     AppointmentRemoved,
     CallAnswered,
     CallEnded,
+    CallLost,
     CallNotPlaced,
+    CallPlaced,
+    DialogueMoved,
     DueTimeReached,
     Event,
     KeyPressed,
@@ -237,6 +240,8 @@ def _case_event(draft: Draft, event: Event) -> None:
             _push_event(draft, event)
         case CallAnswered() | KeyPressed() | CallEnded() | CallNotPlaced():
             _call_event(draft, event)
+        case CallPlaced() | CallLost() | DialogueMoved():
+            _provider_call_event(draft, event)
         case _:
             _message_event(draft, event)
 
@@ -251,6 +256,16 @@ def _call_event(draft: Draft, event: CallAnswered | KeyPressed | CallEnded | Cal
             sending.call_ended(draft, event)
         case CallNotPlaced():
             sending.call_not_placed(draft, event)
+
+
+def _provider_call_event(draft: Draft, event: CallPlaced | CallLost | DialogueMoved) -> None:
+    match event:
+        case CallPlaced():
+            sending.call_placed(draft, event)
+        case CallLost():
+            sending.call_lost(draft, event)
+        case DialogueMoved():
+            sending.dialogue_moved(draft, event)
 
 
 def _message_event(draft: Draft, event: Event) -> None:

@@ -109,20 +109,55 @@ class CallAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """The provider took the order for a call; it will ask and report by callback."""
+
+    attempt: str
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """The order for a call may have got through: its callbacks will tell (rule G-6)."""
+
+    attempt: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """The patient pressed 1, 2 or 3 in a call (rule C-4)."""
+    """The patient pressed a key that answers the call's question (rule C-4)."""
 
     attempt: str
     key: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueMoved:
+    """A provider's call has come from one turn to the next.
+
+    `before` and `after` are sessions of the dialogue as the attempt keeps them: the same
+    callback twice, or one that was overtaken, finds another session and changes nothing.
+    """
+
+    attempt: str
+    before: str
+    after: str
+    keys: str = ""
+    answer: Answer | None = None
+    result: CallResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call is over. `keys` are all keys that were pressed, in order."""
+    """The call is over. `keys` are all keys that were pressed, in order; `code` is the carrier's
+    own word for how it ended."""
 
     attempt: str
     result: CallResult
     keys: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +267,10 @@ Event: TypeAlias = (
     | MessageLost
     | MessageReceipt
     | CallAnswered
+    | CallPlaced
+    | CallLost
     | KeyPressed
+    | DialogueMoved
     | CallEnded
     | CallNotPlaced
     | PatientWrote

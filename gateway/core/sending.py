@@ -22,7 +22,10 @@ from gateway.core.draft import Draft
 from gateway.core.events import (
     CallAnswered,
     CallEnded,
+    CallLost,
     CallNotPlaced,
+    CallPlaced,
+    DialogueMoved,
     Failure,
     KeyPressed,
     MessageAccepted,
@@ -32,7 +35,7 @@ from gateway.core.events import (
 )
 from gateway.core.evolve import evolve
 from gateway.core.hours import closing_of, is_open, local_day
-from gateway.core.model import ANSWER_OF_KEY, Answer, CallResult, Channel, Purpose, Source
+from gateway.core.model import Answer, CallResult, Channel, Purpose, Source
 from gateway.core.moments import window_of
 from gateway.core.plan import lease_end
 from gateway.core.wording import compose
@@ -304,19 +307,71 @@ def call_answered(draft: Draft, event: CallAnswered) -> None:
         note_attempt(draft, moved)
 
 
-def key_pressed(draft: Draft, event: KeyPressed) -> None:
-    """Keys 1, 2 and 3 are answers, committed before they are acknowledged (rule C-4)."""
+def call_placed(draft: Draft, event: CallPlaced) -> None:
+    """The provider has a name for the call, by which it can be asked about it."""
     attempt = _call(draft, event.attempt)
-    answer = ANSWER_OF_KEY.get(event.key)
-    if attempt is None or answer in (None, Answer.REPEAT) or attempt.result is not None:
+    if attempt is not None and attempt.provider_id is None:
+        draft.put(evolve(attempt, provider_id=event.provider_id))
+
+
+def call_lost(draft: Draft, event: CallLost) -> None:
+    """Nobody knows whether the phone rings: it is not dialled again (rule G-6)."""
+    attempt = _call(draft, event.attempt)
+    end = lease_end(attempt) if attempt is not None else None
+    if attempt is None or end is None or attempt.state is not AttemptState.STARTED:
         return
-    if attempt.state not in (AttemptState.STARTED, AttemptState.TALKING):
+    draft.note(
+        EntryKind.RECONCILE,
+        {
+            "attempt": attempt.id,
+            "outcome": "unknown",
+            "code": event.code,
+            "waits_until": end.isoformat(),
+        },
+        attempt.function,
+    )
+
+
+_MAY_STILL_ANSWER = frozenset({CallResult.HANGUP, CallResult.FAILED, CallResult.NO_ANSWER_KEY})
+"""Results that the news of a key may correct: a provider's callbacks come in any order, and the
+end of a call may be told before the key that was pressed just then."""
+
+
+def key_pressed(draft: Draft, event: KeyPressed) -> None:
+    """A key that answers, committed before it is acknowledged (rule C-4)."""
+    attempt = _call(draft, event.attempt)
+    if attempt is None or not _may_answer(attempt, draft.now):
         return
     applied = apply_answer(
-        draft, answer, Source.CALL, raw=event.key, booking=attempt.booking, asked=True
+        draft, event.answer, Source.CALL, raw=event.key, booking=attempt.booking, asked=True
     )
-    about = "call.reschedule" if applied and answer is Answer.RESCHEDULE else attempt.about
+    wants_link = applied and event.answer is Answer.RESCHEDULE
+    about = "call.reschedule" if wants_link else attempt.about
     draft.put(evolve(attempt, result=CallResult.ANSWER, about=about))
+
+
+def _may_answer(attempt: Attempt, now: datetime) -> bool:
+    if attempt.state is AttemptState.ENDED:
+        is_fresh = attempt.ended_at is not None and now - attempt.ended_at < policy.CALL_LEASE
+        return is_fresh and attempt.result in _MAY_STILL_ANSWER
+    if attempt.state not in (AttemptState.STARTED, AttemptState.TALKING):
+        return False
+    return attempt.result is not CallResult.ANSWER
+
+
+def dialogue_moved(draft: Draft, event: DialogueMoved) -> None:
+    """A provider's call went on; what was heard twice counts once (rule G-6)."""
+    call_answered(draft, CallAnswered(event.attempt))
+    attempt = _call(draft, event.attempt)
+    if attempt is None or attempt.dialogue != event.before:
+        return
+    is_over = attempt.state is AttemptState.ENDED
+    if not is_over and attempt.state is not AttemptState.TALKING:
+        return
+    result = event.result if event.answer is None and not is_over else attempt.result
+    draft.put(evolve(attempt, dialogue=event.after, keys=event.keys, result=result))
+    if event.answer is not None:
+        key_pressed(draft, KeyPressed(event.attempt, event.keys[-1:], event.answer))
 
 
 def call_ended(draft: Draft, event: CallEnded) -> None:
@@ -326,9 +381,12 @@ def call_ended(draft: Draft, event: CallEnded) -> None:
     if moved is None:
         return
     result = moved.result or event.result
-    moved = evolve(moved, result=result, keys=event.keys, ended_at=draft.now)
+    keys = event.keys or moved.keys  # a provider's end of call does not repeat its keys
+    moved = evolve(moved, result=result, keys=keys, ended_at=draft.now)
+    if event.code:
+        moved = evolve(moved, code=event.code)
     draft.put(moved)
-    note_attempt(draft, moved, result=result.value, keys=event.keys)
+    note_attempt(draft, moved, result=result.value, keys=keys)
     _free_own_number(draft, ended=True)
 
 

@@ -56,6 +56,7 @@ from gateway.ports.schema_scalars import (
 BRANCHES_MAX = 1000
 PER_MINUTE_MAX = 100_000  # about 1,700 a second, more than any provider takes from one sender
 LINES_MAX = 10_000
+SPOKEN_MAX = 2000  # a name for every doctor of a large branch
 CALL_ATTEMPTS_MAX = 10  # more calls a day to one patient than this would be harassment
 PRICE_CHANGES_MAX = 1000
 
@@ -185,6 +186,7 @@ class BranchModel(StrictModel):
     per_minute: int = Field(default=60, ge=1, le=PER_MINUTE_MAX)
     lines: int = Field(default=4, ge=1, le=LINES_MAX)
     sms_price: Literal["message", "segment"] = "message"
+    spoken: Mapping[Name, Name] = Field(default_factory=dict, max_length=SPOKEN_MAX)
     functions: FunctionsModel = FunctionsModel()
     channels: ChannelOrder = Field(default_factory=lambda: list(_CHANNELS))
     tariff: Tariff = Field(default_factory=lambda: [PricesModel()])
@@ -333,6 +335,7 @@ def _branch(
         per_minute=model.per_minute,
         lines=model.lines,
         sms_price=model.sms_price,
+        spoken=tuple(model.spoken.items()),
         details=DetailsSettings(functions.details.enabled, Hours(*functions.details.hours)),
         confirmation=ConfirmationSettings(
             enabled=confirmation.enabled,
@@ -367,6 +370,7 @@ def _write_branch(branch: Branch) -> dict[str, Any]:
         "per_minute": branch.per_minute,
         "lines": branch.lines,
         "sms_price": branch.sms_price,
+        "spoken": dict(branch.spoken),
         "functions": {
             "details": {
                 "enabled": branch.details.enabled,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from gateway.clock import LoopClock
 from gateway.core.model import Channel
 from gateway.core.wording import Texts
+from gateway.ivr.script import Scripts
 from gateway.ports.schema_scenario import Scenario
 from gateway.ports.store import Store
 from gateway.rehearse.lines import Line, Lines
@@ -21,11 +22,12 @@ from gateway.rehearse.player import Player
 from gateway.rehearse.world import ScriptedChannel, ScriptedSchedule, ScriptedTrunk, World
 from gateway.service.assembly import Parts, assemble
 from gateway.service.supervisor import Supervisor
+from gateway.service.voice import Voice
 
 __all__ = ["Line", "play", "run"]
 
 
-async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
+async def play(scenario: Scenario, store: Store, texts: Texts, scripts: Scripts) -> list[Line]:
     """Rehearse a scenario on the running (virtual) loop; return its lines in order."""
     loop = asyncio.get_running_loop()
     clock = LoopClock(scenario.start, loop.time)
@@ -38,12 +40,14 @@ async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
             clock=clock,
             texts=texts,
             channels=tuple(ScriptedChannel(world, c) for c in Channel if c is not Channel.CALL),
-            telephony=(ScriptedTrunk(world),),
+            trunks=(ScriptedTrunk(world),),
+            voice=Voice(scripts, texts, None),
             schedule=lambda _: schedule,
             senders={},
             link_base=scenario.clinic.branches[0].link_base,
             link_secret=scenario.clinic.branches[0].link_secret,
             spawn=supervisor.spawn,
+            attend=supervisor.spawn,
         )
         service = assemble(
             parts,
@@ -61,7 +65,9 @@ async def play(scenario: Scenario, store: Store, texts: Texts) -> list[Line]:
     return lines.ordered()
 
 
-def run(scenario: Scenario, make_store: Callable[[], Store], texts: Texts) -> list[Line]:
+def run(
+    scenario: Scenario, make_store: Callable[[], Store], texts: Texts, scripts: Scripts
+) -> list[Line]:
     """Rehearse a scenario from its start to its end and return its lines."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(play(scenario, make_store(), texts))
+        return runner.run(play(scenario, make_store(), texts, scripts))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from gateway.core.events import Failure, MessageReceipt, Receipt
@@ -30,7 +31,7 @@ from gateway.ports.schema_scenario import (
     ScheduleDownEvent,
 )
 from gateway.ports.store import Ref
-from gateway.ports.telephony import CallOrder, NotAnswered, NotPlaced
+from gateway.ports.telephony import CallOrder, Limits, NotAnswered, NotPlaced
 from gateway.service.assembly import Service
 
 RECEIPT_S = 5.0
@@ -40,6 +41,8 @@ MACHINE_S = 10.0
 ANNOUNCEMENT_S = 20.0
 SILENCE_S = 8.0
 """Virtual durations of docs/rehearsal.md."""
+
+LINES_MAX = 1_000_000
 
 
 class Spawn(Protocol):
@@ -191,6 +194,10 @@ class ScriptedTrunk:
         await self._world.sleep(seconds)
         raise NotAnswered(result)
 
+    def limits(self, clinic: str, branch: str) -> Limits:
+        """A branch's own lines are limit enough."""
+        return Limits("rehearsal", LINES_MAX, float(LINES_MAX))
+
     async def close(self) -> None:
         """Nothing to let go of."""
 
@@ -202,7 +209,7 @@ class ScriptedLine:
         self._world = world
         self._keys = iter(script.keys)
 
-    async def play(self, turn: Turn) -> Heard:
+    async def play(self, turn: Turn, prompt: Path | None) -> Heard:
         """Let the announcement pass and press the next key."""
         await self._world.sleep(ANNOUNCEMENT_S)
         if not turn.listens:

@@ -17,11 +17,13 @@ from gateway.core.wording import Texts
 from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.store import Outcome, Ref, Store, WriteOff
-from gateway.ports.telephony import Telephony
+from gateway.ports.telephony import CallProvider, Trunk
 from gateway.service.clinics import Clinics
-from gateway.service.effects import Effects, Spawn
+from gateway.service.effects import Attend, Effects, Spawn
 from gateway.service.engine import Engine
 from gateway.service.inbox import Inbox
+from gateway.service.provider_calls import ProviderCalls
+from gateway.service.voice import Voice
 from gateway.service.workers import Workers
 from gateway.service.write_offs import WriteOffs
 
@@ -34,12 +36,16 @@ class Parts:
     clock: Clock
     texts: Texts
     channels: tuple[Messaging, ...]
-    telephony: tuple[Telephony, ...]
+    trunks: tuple[Trunk, ...]
+    voice: Voice
     schedule: Callable[[str], Schedule | None]  # None: the clinic takes changes from the feed
     senders: Mapping[tuple[Channel, str], str]
     link_base: str
     link_secret: bytes
-    spawn: Spawn
+    spawn: Spawn  # starts what a stop waits for
+    attend: Attend  # starts what a stop may cancel
+    providers: tuple[CallProvider, ...] = ()
+    prompt_base: str = ""  # address before the token of a prompt, for providers that fetch them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Service:
     engine: Engine
     effects: Effects
     inbox: Inbox
+    calls: ProviderCalls
     workers: Workers
 
 
@@ -75,9 +82,12 @@ def assemble(
         parts.store,
         parts.clock,
         channels=parts.channels,
-        telephony=parts.telephony,
+        trunks=parts.trunks,
+        providers=parts.providers,
+        voice=parts.voice,
         schedule=parts.schedule,
         spawn=parts.spawn,
+        attend=parts.attend,
         raise_faults=raise_faults,
     )
     pokes: list[Callable[[str], None]] = []
@@ -120,4 +130,13 @@ def assemble(
     )
     pokes.append(workers.poke)
     inbox = Inbox(parts.store, engine, parts.senders)
-    return Service(parts.store, parts.clock, clinics, engine, effects, inbox, workers)
+    calls = ProviderCalls(
+        parts.store,
+        clinics,
+        parts.voice,
+        effects.report,
+        parts.clock,
+        base=parts.prompt_base,
+        secret=parts.link_secret,
+    )
+    return Service(parts.store, parts.clock, clinics, engine, effects, inbox, calls, workers)

@@ -8,61 +8,119 @@ cancelled meanwhile (rules C-10, C-17).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from pathlib import Path
 
 from gateway.core.case import Case
+from gateway.core.clinic import Branch
 from gateway.core.events import CallAnswered, CallEnded, CallNotPlaced, Event, KeyPressed
 from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult
-from gateway.ivr.menu import Key, Prompt, Turn, resume, start
+from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
+from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
-from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Telephony
+from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
+from gateway.service.voice import Speaker, Voice, speaker_of
+
+log = logging.getLogger("callahead.calls")
 
 Report = Callable[[Ref, Event], Awaitable[Case | None]]
 """Commits what happened and returns the case as it stands then."""
 
 
-async def hold_call(trunk: Telephony | None, order: CallOrder, report: Report) -> None:
-    """Place a call, lead the menu to its end, and report everything on the way."""
-    if trunk is None:
-        await report(order.ref, CallNotPlaced(order.attempt, "no_trunk"))
+async def hold_call(
+    trunk: Trunk, order: CallOrder, branch: Branch, voice: Voice, report: Report
+) -> None:
+    """Place a call, lead the dialogue to its end, and report everything on the way."""
+    speaker = await speaker_of(voice, order.snapshot, branch, order.language)
+    if speaker is None:
+        await report(order.ref, CallNotPlaced(order.attempt, "no_speech"))
         return
     try:
         line = await trunk.dial(order)
     except NotPlaced as error:
+        not_placed(error)
         await report(order.ref, CallNotPlaced(order.attempt, error.code))
         return
     except NotAnswered as error:
-        await report(order.ref, CallEnded(order.attempt, error.result))
+        await report(order.ref, CallEnded(order.attempt, error.result, code=error.code))
         return
     try:
         await report(order.ref, CallAnswered(order.attempt))
-        result, keys = await _talk(line, order, report)
+        ended = await _Dialogue(line, order, branch, voice, speaker, report).lead()
     finally:
         await line.hang_up()
-    await report(order.ref, CallEnded(order.attempt, result, keys))
+    await report(order.ref, ended)
 
 
-async def _talk(line: Line, order: CallOrder, report: Report) -> tuple[CallResult, str]:
-    session, turn = start()
-    following: Turn | None = turn
-    while following is not None:
-        result = following.result
-        if result is not None:
-            if following.answer is not None:
-                case = await report(order.ref, KeyPressed(order.attempt, session.keys[-1]))
-                if not _came_true(following.answer, case, order):
-                    following = replace(following, prompt=Prompt.LATE)
-            await line.play(following)
-            return result, session.keys
-        heard = await line.play(following)
-        session, following = resume(session, heard)
-        if following is None and isinstance(heard, Key):
-            raise AssertionError("a key is always answered")
-    return CallResult.HANGUP, session.keys
+def not_placed(error: NotPlaced) -> None:
+    """Ask for an operator when the next call would fail in the same way."""
+    if error.alert:
+        log.error("a trunk needs an operator", extra={"code": error.code})
 
 
-def _came_true(answer: Answer, case: Case | None, order: CallOrder) -> bool:
+class _Dialogue:
+    """A menu on a line that somebody has picked up."""
+
+    def __init__(
+        self,
+        line: Line,
+        order: CallOrder,
+        branch: Branch,
+        voice: Voice,
+        speaker: Speaker,
+        report: Report,
+    ) -> None:
+        self._line = line
+        self._order = order
+        self._branch = branch
+        self._voice = voice
+        self._speaker = speaker
+        self._report = report
+
+    async def lead(self) -> CallEnded:
+        """Play turns until the call ends, and return how it ended."""
+        script = self._speaker.script
+        session, turn = start(script)
+        while turn.result is None:
+            heard = await self._line.play(turn, self._speaker.prompt(turn.state))
+            session, following = resume(script, session, heard)
+            if following is None:
+                return self._cut_off(session, heard)
+            turn = following
+        turn, prompt = await self._acknowledged(session, turn)
+        await self._line.play(turn, prompt)
+        return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP, session.keys)
+
+    def _cut_off(self, session: Session, heard: Heard) -> CallEnded:
+        lost = isinstance(heard, Lost)
+        result = CallResult.FAILED if lost else CallResult.HANGUP
+        code = heard.code if isinstance(heard, Lost) else ""
+        return CallEnded(self._order.attempt, result, session.keys, code)
+
+    async def _acknowledged(self, session: Session, turn: Turn) -> tuple[Turn, Path | None]:
+        """Commit the answer of the last turn; return what is true and its words."""
+        if turn.answer is None:
+            return turn, self._speaker.prompt(turn.state)
+        pressed = KeyPressed(self._order.attempt, session.keys[-1], turn.answer)
+        case = await self._report(self._order.ref, pressed)
+        if came_true(turn.answer, case, self._order):
+            return turn, self._speaker.prompt(turn.state)
+        _, turn = change(self._speaker.script, session)
+        return turn, await self._true_words(turn, case)
+
+    async def _true_words(self, turn: Turn, case: Case | None) -> Path | None:
+        snapshot = case.snapshot if case is not None else self._order.snapshot
+        try:
+            return await self._voice.prompt(
+                turn.state, snapshot, self._branch, self._order.language
+            )
+        except SpeechError as error:
+            log.error("the robot cannot speak", extra={"code": error.code})
+            return self._speaker.prompt(turn.state)
+
+
+def came_true(answer: Answer, case: Case | None, order: CallOrder) -> bool:
     """Tell whether the visit that was called about is now what the patient wants it to be."""
     if case is None or case.removed or case.snapshot.start != order.snapshot.start:
         return False

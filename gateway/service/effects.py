@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.core import policy
 from gateway.core.case import Attempt, Case, Contact, Notice, StatusPush
 from gateway.core.events import (
+    CallNotPlaced,
     Event,
     Failure,
     MessageAccepted,
@@ -39,10 +40,12 @@ from gateway.ports.schedule import (
     Schedule,
 )
 from gateway.ports.store import Ref, Store
-from gateway.ports.telephony import CallOrder, Telephony
+from gateway.ports.telephony import CallOrder, CallProvider, Trunk
 from gateway.service.calls import hold_call
 from gateway.service.engine import Effect, Engine
+from gateway.service.provider_calls import language_of, place_call, watch_call
 from gateway.service.records import change_of
+from gateway.service.voice import Voice
 
 log = logging.getLogger("callahead.effects")
 
@@ -72,6 +75,14 @@ class Spawn(Protocol):
         ...
 
 
+class Attend(Protocol):
+    """Starts a task that ends with the supervisor at the latest."""
+
+    def __call__(self, coroutine: Coroutine[object, object, None]) -> object:
+        """Start it."""
+        ...
+
+
 class Effects:
     """Knows the adapters and reports what came of each effect."""
 
@@ -81,17 +92,23 @@ class Effects:
         clock: Clock,
         *,
         channels: tuple[Messaging, ...],
-        telephony: tuple[Telephony, ...],
+        trunks: tuple[Trunk, ...],
+        providers: tuple[CallProvider, ...],
+        voice: Voice,
         schedule: Callable[[str], Schedule | None],
         spawn: Spawn,
+        attend: Attend,
         raise_faults: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._channels = channels
-        self._telephony = telephony
+        self._trunks = trunks
+        self._providers = providers
+        self._voice = voice
         self._schedule = schedule
         self._spawn = spawn
+        self._attend = attend
         self._raise_faults = raise_faults
         self._engine: Engine | None = None
         self.under_way = 0
@@ -103,7 +120,8 @@ class Effects:
     def has_sender(self, channel: Channel, clinic: str, branch: str) -> bool:
         """Tell whether some adapter serves this channel for this branch."""
         if channel is Channel.CALL:
-            return any(trunk.serves(clinic, branch) for trunk in self._telephony)
+            lines: tuple[Trunk | CallProvider, ...] = (*self._trunks, *self._providers)
+            return any(line.serves(clinic, branch) for line in lines)
         return self._sender(channel, clinic, branch) is not None
 
     def carry_out(self, effect: Effect) -> None:
@@ -222,18 +240,26 @@ class Effects:
     async def _call(self, effect: Effect, attempt: Attempt) -> None:
         if effect.case is None:
             return
-        branch = effect.settings.branch
-        person = effect.case.snapshot.patient
+        branch, case = effect.settings.branch, effect.case
         order = CallOrder(
             ref=effect.ref,
             attempt=attempt.id,
             branch=branch.id,
             to=attempt.to,
-            language=person.contact_person.language or person.language or branch.language,
-            snapshot=effect.case.snapshot,
+            language=language_of(case, branch),
+            snapshot=case.snapshot,
         )
-        trunk = next((t for t in self._telephony if t.serves(branch.clinic, branch.id)), None)
-        await hold_call(trunk, order, self.report)
+        for trunk in self._trunks:
+            if trunk.serves(branch.clinic, branch.id):
+                await hold_call(trunk, order, branch, self._voice, self.report)
+                return
+        for provider in self._providers:
+            if provider.serves(branch.clinic, branch.id):
+                placed = await place_call(provider, order, branch, self._voice, self.report)
+                if placed is not None:
+                    self._attend(watch_call(provider, order, placed, self._clock, self.report))
+                return
+        await self.report(order.ref, CallNotPlaced(order.attempt, "no_trunk"))
 
     # -- status changes -----------------------------------------------------------------------
 

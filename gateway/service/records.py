@@ -95,16 +95,13 @@ def commit_of(
 def _case_write(case: Case, before: Case | None, contact: Contact | None, now: datetime) -> Write:
     rank = case.snapshot.start.timestamp()
     wants = _message_want(case.attempts, now, rank)
+    calls = [attempt for attempt in case.attempts if attempt.is_call]
+    calling = any([is_calling(call) or _rests(call, now) for call in calls])
     waits_for_number = contact is not None and case.id in contact.waiting
-    if not waits_for_number and any(a.is_call and _ready(a, now) for a in case.attempts):
+    if not waits_for_number and any([_ready(call, now) for call in calls]):
         wants = (*wants, Want(Room.CALL, rank))
-    return Write(
-        case,
-        before.version if before is not None else 0,
-        case.due,
-        wants,
-        calling=any(is_calling(a) or _rests(a, now) for a in case.attempts),
-    )
+    version = before.version if before is not None else 0
+    return Write(case, version, case.due, wants, calling)
 
 
 def _ready(attempt: Attempt, now: datetime) -> bool:
@@ -122,46 +119,49 @@ def _rests(attempt: Attempt, now: datetime) -> bool:
 
 def _message_want(attempts: tuple[Attempt, ...], now: datetime, rank: float) -> tuple[Want, ...]:
     """Answers to what a patient has just done go first (rule Z-7)."""
-    ready = [a for a in attempts if not a.is_call and _ready(a, now)]
-    if not ready:
-        return ()
-    first = any(a.is_free or a.purpose is Purpose.RESCHEDULE_LINK for a in ready)
-    return (Want(Room.MESSAGE, 0.0 if first else rank),)
+    wants: tuple[Want, ...] = ()
+    for attempt in attempts:
+        if not _ready(attempt, now) or attempt.is_call:
+            continue
+        if attempt.is_free or attempt.purpose is Purpose.RESCHEDULE_LINK:
+            return (Want(Room.MESSAGE, 0.0),)
+        wants = (Want(Room.MESSAGE, rank),)
+    return wants
 
 
 def _charges(case: Case | None, journal: tuple[Entry, ...], branch: Branch) -> tuple[Charge, ...]:
-    if case is None:
-        return ()
-    return tuple(
-        Charge(
-            branch=branch.id,
-            day=local_day(entry.at, branch.timezone),
-            at=entry.at,
-            appointment=case.id,
-            function=entry.function.value if entry.function else "",
-            channel=str(entry.data["channel"]),
-            amount=Decimal(str(entry.data["amount"])),
-            attempt=str(entry.data["attempt"]),
-            write_off_at=next_midnight(entry.at, branch.timezone),
-        )
-        for entry in journal
-        if entry.kind is EntryKind.CHARGE
-    )
+    found: list[Charge] = []
+    for entry in journal:
+        if entry.kind is EntryKind.CHARGE and case is not None:
+            charge = Charge(
+                branch=branch.id,
+                day=local_day(entry.at, branch.timezone),
+                at=entry.at,
+                appointment=case.id,
+                function=entry.function.value if entry.function else "",
+                channel=str(entry.data["channel"]),
+                amount=Decimal(str(entry.data["amount"])),
+                attempt=str(entry.data["attempt"]),
+                write_off_at=next_midnight(entry.at, branch.timezone),
+            )
+            found.append(charge)
+    return tuple(found)
 
 
 def _work(journal: tuple[Entry, ...], branch: Branch) -> tuple[Work, ...]:
-    return tuple(
-        Work(
-            branch=branch.id,
-            day=local_day(entry.at, branch.timezone),
-            function=entry.function.value if entry.function else "",
-            channel=str(entry.data["channel"]),
-            result=str(entry.data.get("result") or entry.data["state"]),
-        )
-        for entry in journal
-        if entry.kind in (EntryKind.MESSAGE, EntryKind.CALL)
-        and entry.data["state"] in COUNTED_STATES
-    )
+    found: list[Work] = []
+    for entry in journal:
+        is_action = entry.kind is EntryKind.MESSAGE or entry.kind is EntryKind.CALL
+        if is_action and entry.data["state"] in COUNTED_STATES:
+            work = Work(
+                branch=branch.id,
+                day=local_day(entry.at, branch.timezone),
+                function=entry.function.value if entry.function else "",
+                channel=str(entry.data["channel"]),
+                result=str(entry.data.get("result") or entry.data["state"]),
+            )
+            found.append(work)
+    return tuple(found)
 
 
 def _used(
@@ -181,7 +181,7 @@ def started(
     """Return the attempts that a decision has started: effects to be carried out."""
     found: list[tuple[Ref, Attempt]] = []
     for old, new in zip(before, after, strict=True):
-        if new is None or new is old:
+        if new is None or (old is not None and new.attempts is old.attempts):
             continue
         tries = {a.id: (a.state, a.tries) for a in old.attempts} if old is not None else {}
         found.extend(
@@ -198,14 +198,14 @@ def published(
     """Return the changes that this decision puts into the clinic's feed."""
     found: list[Publish] = []
     for old, new in zip(before, after, strict=True):
-        if new is None or new is old:
+        pushes, older = _pushes(new), _pushes(old)
+        if new is None or pushes is older:
             continue
-        tries = {push.id: push.tries for push in _pushes(old)}
-        found.extend(
-            Publish(ref_of(new), push.id, change_document(change_of(ref_of(new), push), None))
-            for push in _pushes(new)
-            if push.state is PushState.PUBLISHED and tries.get(push.id, 0) != push.tries
-        )
+        tries = {push.id: push.tries for push in older}
+        for push in pushes:
+            if push.state is PushState.PUBLISHED and tries.get(push.id, 0) != push.tries:
+                change = change_of(ref_of(new), push)
+                found.append(Publish(change.ref, push.id, change_document(change, None)))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ import pytest
 from adapters import registry
 from gateway import compose
 from gateway.clock import SystemClock
+from gateway.compose import adapters
 from gateway.core.model import Channel
 from gateway.errors import InvalidInput, Problem, StoreUnusable
 from gateway.ports.yaml_lines import read_document
@@ -49,7 +50,7 @@ def tools() -> registry.Tools:
 
 
 def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
-    built = compose.build_adapters(loaded(tmp_path, WHATSAPP + WEBHOOK), tools())
+    built = adapters.build_adapters(loaded(tmp_path, WHATSAPP + WEBHOOK), tools())
     assert [channel.channel for channel in built.channels] == [Channel.WHATSAPP]
     assert set(built.hooks) == {"/hooks/whatsapp"}
     assert built.senders == {(Channel.WHATSAPP, "106540350000001"): "zdorovie"}
@@ -58,7 +59,7 @@ def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
 
 
 def test_without_a_configuration_there_is_the_feed_alone() -> None:
-    built = compose.build_adapters(Loaded(Settings(), "defaults", None), tools())
+    built = adapters.build_adapters(Loaded(Settings(), "defaults", None), tools())
     assert (built.channels, built.hooks, built.schedules) == ((), {}, {})
 
 
@@ -94,7 +95,7 @@ async def test_a_valid_configuration_passes(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_written_path_is_read_step_by_step(field: str, path: tuple[str | int, ...]) -> None:
-    assert compose.read_path(field) == path
+    assert adapters.read_path(field) == path
 
 
 def test_findings_get_the_lines_of_their_document() -> None:

@@ -50,6 +50,8 @@ from gateway.core.model import Answer, App, Appointment, CallResult, Channel, So
 from gateway.core.routing import Written, route
 from tests.core.strategies import NUMBERS, PHONES, TEXTS, Move, Story
 
+KEYS = (("1", Answer.CONFIRM), ("2", Answer.RESCHEDULE), ("3", Answer.CANCEL))
+
 Ref = tuple[str, str]
 """("case", its id) or ("contact", its number)."""
 
@@ -235,7 +237,7 @@ class Driver:
         if move.which % 2 and attempt.state is AttemptState.STARTED:
             return CallAnswered(attempt.id)
         if move.which % 2 and attempt.result is None:
-            return KeyPressed(attempt.id, "123"[move.which % 3])
+            return KeyPressed(attempt.id, *KEYS[move.which % 3])
         return CallEnded(attempt.id, CallResult.NO_ANSWER)
 
     def _count(self) -> int:
@@ -326,7 +328,7 @@ class Driver:
         if calls:
             calls.sort(key=lambda pair: pair[1].state not in UNDER_WAY)
             ref, call = calls[move.which % len(calls)]
-            self.apply(ref, KeyPressed(call.id, "1230"[move.how % 4]))
+            self.apply(ref, KeyPressed(call.id, *KEYS[move.how % 3]))
 
     def _message_id(self) -> str:
         return f"in{self._count()}"

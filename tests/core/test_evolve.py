@@ -21,5 +21,5 @@ def test_only_the_named_fields_change_and_only_in_the_copy() -> None:
 
 
 def test_a_wrong_name_is_refused() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError, match="colour"):
         evolve(a_case(), colour="red")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,7 +20,10 @@ from gateway.core.clinic import Prices
 from gateway.core.events import (
     CallAnswered,
     CallEnded,
+    CallLost,
     CallNotPlaced,
+    CallPlaced,
+    DialogueMoved,
     DueTimeReached,
     Failure,
     KeyPressed,
@@ -32,7 +35,7 @@ from gateway.core.events import (
     Receipt,
     SlotGranted,
 )
-from gateway.core.model import CallResult, Channel, Function, Purpose, Status
+from gateway.core.model import Answer, CallResult, Channel, Function, Purpose, Status
 from gateway.core.sending import move
 from tests.core.strategies import (
     CREATED,
@@ -185,7 +188,7 @@ EVENTS_OF_MESSAGES = (
 )
 EVENTS_OF_CALLS = (
     CallAnswered("1"),
-    KeyPressed("1", "1"),
+    KeyPressed("1", "1", Answer.CONFIRM),
     CallEnded("1", CallResult.BUSY),
     CallNotPlaced("1"),
 )
@@ -442,30 +445,80 @@ def talking(**changes: object) -> Case:
 
 @pytest.mark.rule("C-4", "C-7")
 @pytest.mark.parametrize(
-    ("key", "status", "about"),
+    ("key", "answer", "status", "about"),
     [
-        ("1", Status.CONFIRMED, "call"),
-        ("2", Status.RESCHEDULE_REQUESTED, "call.reschedule"),
-        ("3", Status.CANCELLED, "call"),
+        ("1", Answer.CONFIRM, Status.CONFIRMED, "call"),
+        ("2", Answer.RESCHEDULE, Status.RESCHEDULE_REQUESTED, "call.reschedule"),
+        ("3", Answer.CANCEL, Status.CANCELLED, "call"),
+        pytest.param("5", Answer.CANCEL, Status.CANCELLED, "call", id="as the script has it"),
     ],
 )
-def test_a_key_is_an_answer(key: str, status: Status, about: str) -> None:
-    case, _ = happen(talking(), KeyPressed("1", key))
+def test_a_key_is_an_answer(key: str, answer: Answer, status: Status, about: str) -> None:
+    case, _ = happen(talking(), KeyPressed("1", key, answer))
     assert case.status is status
     assert (first(case).result, first(case).about) == (CallResult.ANSWER, about)
-    again, _ = happen(case, KeyPressed("1", "3"))
+    again, _ = happen(case, KeyPressed("1", "3", Answer.CANCEL))
     assert again.pushes == case.pushes
 
 
-@pytest.mark.rule("C-4")
-@pytest.mark.parametrize("key", ["0", "7", "#"])
-def test_other_keys_answer_nothing(key: str) -> None:
-    assert happen(talking(), KeyPressed("1", key))[0].pushes == ()
+@pytest.mark.rule("C-4", "H-5", "G-6")
+@pytest.mark.parametrize("result", [CallResult.HANGUP, CallResult.NO_ANSWER_KEY, CallResult.FAILED])
+def test_a_key_may_be_told_after_the_end_of_its_call(result: CallResult) -> None:
+    over = a_call(result=result, ended_at=NOON - MINUTE / 3)
+    case, _ = happen(with_attempt(over), KeyPressed("1", "1", Answer.CONFIRM))
+    assert (case.status, first(case).result) == (Status.CONFIRMED, CallResult.ANSWER)
 
 
 @pytest.mark.rule("C-4", "H-4")
-def test_a_key_in_a_call_that_is_over_comes_too_late() -> None:
-    assert happen(with_attempt(a_call()), KeyPressed("1", "1"))[0].pushes == ()
+@pytest.mark.parametrize(
+    ("result", "ago"),
+    [
+        (CallResult.HANGUP, 30 * MINUTE),
+        (CallResult.BUSY, MINUTE / 60),
+        (CallResult.MACHINE, MINUTE / 60),
+        (CallResult.ANSWER, MINUTE / 60),
+    ],
+)
+def test_a_key_that_nobody_can_have_pressed_changes_nothing(
+    result: CallResult, ago: timedelta
+) -> None:
+    over = a_call(result=result, ended_at=NOON - ago)
+    assert happen(with_attempt(over), KeyPressed("1", "1", Answer.CONFIRM))[0].pushes == ()
+
+
+@pytest.mark.rule("G-6")
+def test_the_same_step_of_a_providers_dialogue_counts_once() -> None:
+    moved = DialogueMoved("1", "", "first", "")
+    case, _ = happen(with_attempt(a_call(state=S.STARTED, ended_at=None, result=None)), moved)
+    assert (first(case).state, first(case).dialogue) == (S.TALKING, "first")
+    assert happen(case, moved)[0].attempts == case.attempts
+    pressed = DialogueMoved("1", "first", "second", "1", Answer.CONFIRM, CallResult.ANSWER)
+    case, _ = happen(case, pressed)
+    assert (case.status, first(case).dialogue) == (Status.CONFIRMED, "second")
+    assert (first(case).keys, first(case).result) == ("1", CallResult.ANSWER)
+    again, _ = happen(case, pressed)
+    assert again.pushes == case.pushes
+    late, _ = happen(case, DialogueMoved("1", "first", "other", "3", Answer.CANCEL))
+    assert late.pushes == case.pushes
+
+
+@pytest.mark.rule("C-4")
+def test_a_providers_dialogue_without_an_answer_ends_as_the_script_says() -> None:
+    over = DialogueMoved("1", "", "goodbye", "99", None, CallResult.NO_ANSWER_KEY)
+    case, _ = happen(talking(result=None, dialogue=""), over)
+    case, _ = happen(case, CallEnded("1", CallResult.HANGUP))
+    assert (first(case).result, first(case).keys) == (CallResult.NO_ANSWER_KEY, "99")
+
+
+@pytest.mark.rule("G-6")
+def test_a_call_that_may_have_got_through_is_not_dialled_again() -> None:
+    started = a_call(state=S.STARTED, ended_at=None, result=None, started_at=NOON)
+    case, _ = happen(with_attempt(started), CallLost("1", "timeout"))
+    assert first(case).state is S.STARTED
+    assert [entry["outcome"] for entry in told(case, EntryKind.RECONCILE)] == ["unknown"]
+    case, _ = happen(case, CallPlaced("1", "CA1"))
+    assert first(case).provider_id == "CA1"
+    assert happen(case, CallPlaced("1", "CA2"))[0].attempts == case.attempts
 
 
 @pytest.mark.rule("C-5", "C-6")
@@ -504,7 +557,7 @@ def test_an_answer_on_its_way_is_not_given_twice() -> None:
     case = with_attempt(a_call(state=S.TALKING, ended_at=None))
     case, _ = happen(
         a_case(attempts=case.attempts, attempts_made=1, pushes=(a_push(),), pushes_made=1),
-        KeyPressed("1", "3"),
+        KeyPressed("1", "3", Answer.CANCEL),
     )
     assert len(case.pushes) == 1
     assert told(case, EntryKind.ANSWER)[0]["why"] == "status"

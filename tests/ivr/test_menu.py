@@ -18,39 +18,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.model import Answer, CallResult
-from gateway.ivr.menu import Heard, HungUp, Key, Prompt, Session, Silence, Turn, resume, start
+from gateway.ivr.menu import (
+    Heard,
+    HungUp,
+    Key,
+    Lost,
+    Session,
+    Silence,
+    Turn,
+    UnknownSession,
+    change,
+    load,
+    resume,
+    start,
+    turn_of,
+)
+from gateway.scripts import load_scripts
 
+SCRIPT = load_scripts().of("ru")
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def heard_of(word: str) -> Heard:
-    return {"silence": Silence(), "hangup": HungUp()}.get(word) or Key(word)
+    return {"silence": Silence(), "hangup": HungUp(), "lost": Lost()}.get(word) or Key(word)
 
 
 def shown(session: Session, turn: Turn | None) -> dict[str, Any]:
     """Return a turn and its session as plain data."""
-    step: dict[str, Any] = {"plays": turn.prompt.value if turn else None}
+    step: dict[str, Any] = {"plays": turn.state if turn else None}
     if turn is not None and turn.answer is not None:
         step["answer"] = turn.answer.value
     if turn is not None and turn.result is not None:
         step["ends_with"] = turn.result.value
-    remembered = {name: value for name, value in asdict(session).items() if value}
+    remembered = {
+        name: value
+        for name, value in asdict(session).items()
+        if value and name not in ("state", "turn", "visited")
+    }
     return step | ({"remembers": remembered} if remembered else {})
 
 
 def restored(session: Session) -> Session:
     """Return the session written down and read back, as between two requests of a provider."""
-    return Session(**yaml.safe_load(yaml.safe_dump(asdict(session))))
+    read = load(session.dump(), SCRIPT)
+    assert read == session
+    return read
 
 
 def played(words: list[str]) -> list[dict[str, Any]]:
-    session, first = start()
+    session, first = start(SCRIPT)
     turn: Turn | None = first
     steps = [shown(session, turn)]
     for word in words:
         assert turn is not None
         assert turn.listens
-        session, turn = resume(restored(session), heard_of(word))
+        assert turn_of(SCRIPT, session) == turn
+        session, turn = resume(SCRIPT, restored(session), heard_of(word))
         steps.append({"heard": word} | shown(session, turn))
     return steps
 
@@ -73,13 +96,13 @@ words = st.lists(st.sampled_from(("0", "1", "2", "3", "4", "*", "#", "silence", 
 @pytest.mark.rule("C-4")
 @given(words)
 def test_every_call_comes_to_an_end_and_answers_once_at_most(said: list[str]) -> None:
-    session, first = start()
+    session, first = start(SCRIPT)
     turn: Turn | None = first
     answers: list[Answer] = []
     for word in said:
         if turn is None or not turn.listens:
             break
-        session, turn = resume(session, heard_of(word))
+        session, turn = resume(SCRIPT, session, heard_of(word))
         if turn is not None and turn.answer is not None:
             answers.append(turn.answer)
             assert turn.result is CallResult.ANSWER
@@ -88,27 +111,61 @@ def test_every_call_comes_to_an_end_and_answers_once_at_most(said: list[str]) ->
     assert session.wrong_keys <= 2
     assert session.silences <= 1
     assert len(session.keys) <= 7
+    assert turn is None or turn.result is not None or session.turn <= 7
 
 
 @pytest.mark.rule("C-4")
-@pytest.mark.parametrize("session", [Session(), Session("09", 1, 1, 1), Session("000", 3)])
 @pytest.mark.parametrize(
-    ("key", "prompt", "answer"),
+    "session",
     [
-        ("1", Prompt.CONFIRMED, Answer.CONFIRM),
-        ("2", Prompt.RESCHEDULE, Answer.RESCHEDULE),
-        ("3", Prompt.CANCELLED, Answer.CANCEL),
+        Session("visit", visited=("visit",)),
+        Session("keys", 4, "09", 1, 1, 1, ("visit", "keys", "silence")),
+        Session("visit", 4, "000", 3, visited=("visit",)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("key", "state", "answer"),
+    [
+        ("1", "confirmed", Answer.CONFIRM),
+        ("2", "reschedule", Answer.RESCHEDULE),
+        ("3", "cancelled", Answer.CANCEL),
     ],
 )
 def test_a_menu_key_answers_at_any_time(
-    session: Session, key: str, prompt: Prompt, answer: Answer
+    session: Session, key: str, state: str, answer: Answer
 ) -> None:
-    after, turn = resume(session, Key(key))
-    assert turn == Turn(prompt, CallResult.ANSWER, answer)
+    after, turn = resume(SCRIPT, session, Key(key))
+    assert turn == Turn(state, CallResult.ANSWER, answer)
     assert after.keys == session.keys + key
 
 
 @pytest.mark.rule("C-4")
-def test_nothing_is_played_to_someone_who_hung_up() -> None:
-    session = Session("0", repeats=1)
-    assert resume(session, HungUp()) == (session, None)
+@pytest.mark.parametrize("heard", [HungUp(), Lost("no_media")])
+def test_nothing_is_played_to_someone_who_is_gone(heard: Heard) -> None:
+    session = Session("visit", 2, "0", repeats=1, visited=("visit",))
+    assert resume(SCRIPT, session, heard) == (session, None)
+
+
+def test_nothing_is_heard_after_the_last_turn() -> None:
+    session = Session("goodbye", 4, visited=("visit", "goodbye"))
+    assert resume(SCRIPT, session, Key("1")) == (session, None)
+
+
+@pytest.mark.rule("C-17")
+def test_a_visit_that_has_changed_is_told_in_place_of_the_acknowledgement() -> None:
+    session, _ = start(SCRIPT)
+    session, _ = resume(SCRIPT, session, Key("1"))
+    session, turn = change(SCRIPT, session)
+    assert (session.state, session.keys) == ("changed", "1")
+    assert turn == Turn("changed", CallResult.NO_ANSWER_KEY)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '["visit", 1, "", 0, 0]', "nonsense"])
+def test_a_session_that_is_none_is_told(text: str) -> None:
+    with pytest.raises(UnknownSession):
+        load(text, SCRIPT)
+
+
+def test_a_session_of_another_version_of_the_script_is_told() -> None:
+    with pytest.raises(UnknownSession, match="no state 'survey'"):
+        load(Session("survey").dump(), SCRIPT)

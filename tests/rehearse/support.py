@@ -8,7 +8,7 @@ from typing import Any
 from adapters.store.memory_store import MemoryStore
 from gateway import rehearse
 from gateway.ports.schema_scenario import Scenario, read_scenario
-from gateway.scripts import load_texts
+from gateway.scripts import load_scripts, load_texts
 
 NUMBER = "+79161234567"
 
@@ -57,7 +57,7 @@ def scenario(
 
 def rehearsed(*events: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
     """Play a scenario and return its lines."""
-    lines = rehearse.run(scenario(*events, **more), MemoryStore, load_texts())
+    lines = rehearse.run(scenario(*events, **more), MemoryStore, load_texts(), load_scripts())
     return [dict(line) for line in lines]
 
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.clock import LoopClock
 from gateway.core.events import Failure
 from gateway.core.model import CallResult, Channel, Status
-from gateway.ivr.menu import HungUp, Key, Prompt, Silence, Turn
+from gateway.ivr.menu import HungUp, Key, Silence, Turn
 from gateway.ports.messaging import SendError
 from gateway.ports.schedule import Accepted, Conflicted, Unavailable
 from gateway.ports.schema_scenario import ScheduleDownEvent
@@ -78,10 +78,10 @@ async def test_a_trunk_that_is_down_places_no_call() -> None:
 @on_virtual_time
 async def test_keys_are_pressed_in_order_and_then_comes_silence() -> None:
     outside = world(call={"result": "answered", "keys": "0 - 1 hangup"})
-    line, turn = ScriptedLine(outside, outside.person(NUMBER).call), Turn(Prompt.VISIT)
-    heard = [await line.play(turn) for _ in range(5)]
+    line, turn = ScriptedLine(outside, outside.person(NUMBER).call), Turn("visit")
+    heard = [await line.play(turn, None) for _ in range(5)]
     assert heard == [Key("0"), Silence(), Key("1"), HungUp(), Silence()]
-    assert await line.play(Turn(Prompt.GOODBYE, CallResult.NO_ANSWER_KEY)) == Silence()
+    assert await line.play(Turn("goodbye", CallResult.NO_ANSWER_KEY), None) == Silence()
     assert asyncio.get_running_loop().time() == pytest.approx(6 * 20 + 2 * 8)
 
 

@@ -13,6 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from adapters.store.memory_store import MemoryStore
@@ -22,7 +23,7 @@ from gateway.ivr.menu import Heard, HungUp, Key, Silence, Turn
 from gateway.ports.messaging import Inbound, OutgoingMessage
 from gateway.ports.schedule import Accepted, Change, PushOutcome, StatusChange
 from gateway.ports.store import Ref
-from gateway.ports.telephony import CallOrder, NotAnswered
+from gateway.ports.telephony import CallOrder, Limits, NotAnswered
 from gateway.service.assembly import Service
 from tests.service.support import NUMBER, told, written
 
@@ -166,8 +167,8 @@ class Line:
         self._keys = list(keys)
         self._fate = fate
 
-    async def play(self, turn: Turn) -> Heard:
-        await self._fate.step(f"before {turn.prompt} is played")
+    async def play(self, turn: Turn, prompt: Path | None) -> Heard:
+        await self._fate.step(f"before {turn.state} is played")
         await asyncio.sleep(10.0)
         if not turn.listens:
             return Silence()
@@ -187,6 +188,9 @@ class MortalTrunk:
 
     def serves(self, clinic: str, branch: str) -> bool:
         return True
+
+    def limits(self, clinic: str, branch: str) -> Limits:
+        return Limits("mortal", 1000, 1000.0)
 
     async def dial(self, order: CallOrder) -> Line:
         await self._fate.step("before dialling")

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ParamSpec
 
 from adapters.store.memory_store import MemoryStore
@@ -26,11 +27,12 @@ from gateway.ports.messaging import InboundMessage, InboundReceipt, OutgoingMess
 from gateway.ports.schedule import Accepted, Change, PushOutcome, Schedule, StatusChange
 from gateway.ports.schema import read_appointment
 from gateway.ports.store import Kind, Ref, Store
-from gateway.ports.telephony import CallOrder
+from gateway.ports.telephony import CallOrder, CallProvider, Limits
 from gateway.rehearse.loop import VirtualLoop
-from gateway.scripts import load_texts
+from gateway.scripts import load_scripts, load_texts
 from gateway.service.assembly import Parts, Service, assemble
 from gateway.service.supervisor import Supervisor
+from gateway.service.voice import Voice
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """13:00 in Yekaterinburg, so all hours are open and confirmations for tomorrow are due."""
@@ -38,8 +40,11 @@ NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 NUMBER = "+79161234567"
 OTHER = "+79031234568"
 SENDER = "106540350000001"
+PROMPT_BASE = "https://visits.example/hooks/calls/audio/"
 LINK_BASE = "https://visits.example/v/"
 LINK_SECRET = b"a secret of the tests"
+SILENT = Voice(load_scripts(), load_texts(), None)
+"""A robot whose calls have no sound."""
 
 CLINIC: dict[str, Any] = {
     "id": "zdorovie",
@@ -169,7 +174,7 @@ class ScriptedLine:
         self.hung_up = False
         self.before_turn: Callable[[Turn], Awaitable[None]] | None = None
 
-    async def play(self, turn: Turn) -> Heard:
+    async def play(self, turn: Turn, prompt: Path | None) -> Heard:
         self.played.append(turn)
         if self.before_turn is not None:
             await self.before_turn(turn)
@@ -197,6 +202,9 @@ class Trunk:
 
     def serves(self, clinic: str, branch: str) -> bool:
         return True
+
+    def limits(self, clinic: str, branch: str) -> Limits:
+        return Limits("scripted", 1000, 1000.0)
 
     async def dial(self, order: CallOrder) -> ScriptedLine:
         self.dialled.append(order)
@@ -326,6 +334,8 @@ async def node(
     clock: LoopClock | None = None,
     poll_s: float | None = 1.0,
     clinic_known: bool = False,
+    provider: CallProvider | None = None,
+    voice: Voice = SILENT,
 ) -> AsyncIterator[Node]:
     """Build a node; its workers stand still until `start`."""
     kept: Store = store or MemoryStore()
@@ -340,12 +350,16 @@ async def node(
                 clock=time,
                 texts=load_texts(),
                 channels=(wa, text),
-                telephony=(calls,),
+                trunks=() if provider else (calls,),
+                providers=(provider,) if provider else (),
+                voice=voice,
+                prompt_base=PROMPT_BASE,
                 schedule=lambda _: schedule,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
+                attend=supervisor.serve,
             ),
             poll_s=poll_s,
         )

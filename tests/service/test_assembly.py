@@ -15,6 +15,7 @@ from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, assemble
 from gateway.service.supervisor import Supervisor
 from tests.service.support import (
+    SILENT,
     CLINIC,
     LINK_BASE,
     LINK_SECRET,
@@ -47,12 +48,14 @@ async def test_every_commit_and_write_off_is_told_to_those_who_watch() -> None:
                 clock=LoopClock(NOW, asyncio.get_running_loop().time),
                 texts=load_texts(),
                 channels=(whatsapp,),
-                telephony=(Trunk(),),
+                trunks=(Trunk(),),
+                voice=SILENT,
                 schedule=lambda _: diary,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
+                attend=supervisor.serve,
             ),
             observe=observe,
             observe_write_off=lambda _, off: offs.append(off),

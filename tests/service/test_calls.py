@@ -10,7 +10,7 @@ from adapters.store.memory_store import MemoryStore
 from gateway.core.case import AttemptState, Case
 from gateway.core.model import CallResult, Status
 from gateway.errors import StoreUnavailable
-from gateway.ivr.menu import HungUp, Key, Prompt, Silence, Turn
+from gateway.ivr.menu import HungUp, Key, Silence, Turn
 from gateway.ports.store import Commit, Outcome
 from gateway.ports.telephony import NotAnswered, NotPlaced
 from tests.service.support import (
@@ -39,20 +39,20 @@ async def called(here: Node) -> Case:
 @pytest.mark.parametrize(
     ("key", "status", "prompt"),
     [
-        ("1", Status.CONFIRMED, Prompt.CONFIRMED),
-        ("2", Status.RESCHEDULE_REQUESTED, Prompt.RESCHEDULE),
-        ("3", Status.CANCELLED, Prompt.CANCELLED),
+        ("1", Status.CONFIRMED, "confirmed"),
+        ("2", Status.RESCHEDULE_REQUESTED, "reschedule"),
+        ("3", Status.CANCELLED, "cancelled"),
     ],
 )
 @on_virtual_time
 async def test_a_key_is_an_answer_and_is_acknowledged(
-    key: str, status: Status, prompt: Prompt
+    key: str, status: Status, prompt: str
 ) -> None:
     line = ScriptedLine([Key(key)])
     async with node(settings=by_call(), trunk=Trunk(line)) as here:
         case = await called(here)
         assert (case.status, case.attempts[0].result) == (status, CallResult.ANSWER)
-        assert [turn.prompt for turn in line.played] == [Prompt.VISIT, prompt]
+        assert [turn.state for turn in line.played] == ["visit", prompt]
         assert line.hung_up
         assert here.diary.statuses == [status.value]
 
@@ -64,11 +64,11 @@ async def test_an_answer_is_committed_before_it_is_acknowledged() -> None:
     async with node(settings=by_call(), trunk=Trunk(line)) as here:
 
         async def look(turn: Turn) -> None:
-            seen.append((turn.prompt, (await here.case()).status))
+            seen.append((turn.state, (await here.case()).status))
 
         line.before_turn = look
         await called(here)
-    assert seen == [(Prompt.VISIT, Status.UNCONFIRMED), (Prompt.CONFIRMED, Status.CONFIRMED)]
+    assert seen == [("visit", Status.UNCONFIRMED), ("confirmed", Status.CONFIRMED)]
 
 
 @pytest.mark.rule("C-4")
@@ -77,7 +77,7 @@ async def test_a_call_cut_off_in_the_middle_of_thank_you_has_counted() -> None:
     line = ScriptedLine([Key("1")])
 
     async def cut(turn: Turn) -> None:
-        if turn.prompt is Prompt.CONFIRMED:
+        if turn.state == "confirmed":
             raise ConnectionResetError("the line broke")
 
     line.before_turn = cut
@@ -170,7 +170,7 @@ def test_nobody_hears_confirmed_for_a_visit_that_changed_during_the_call(
         async with node(settings=by_call(), trunk=Trunk(line)) as here:
 
             async def staff(turn: Turn) -> None:
-                if turn.prompt is Prompt.VISIT:
+                if turn.state == "visit":
                     await here.record(appointment(**meanwhile))
 
             line.before_turn = staff
@@ -179,7 +179,7 @@ def test_nobody_hears_confirmed_for_a_visit_that_changed_during_the_call(
             assert here.diary.statuses == []
 
     check()
-    assert [turn.prompt for turn in line.played] == [Prompt.VISIT, Prompt.LATE]
+    assert [turn.state for turn in line.played] == ["visit", "changed"]
 
 
 @on_virtual_time
@@ -188,12 +188,12 @@ async def test_the_same_answer_from_the_staff_meanwhile_is_the_truth() -> None:
     async with node(settings=by_call(), trunk=Trunk(line)) as here:
 
         async def staff(turn: Turn) -> None:
-            if turn.prompt is Prompt.VISIT:
+            if turn.state == "visit":
                 await here.record(appointment(status="confirmed"))
 
         line.before_turn = staff
         await called(here)
-    assert line.played[-1].prompt is Prompt.CONFIRMED
+    assert line.played[-1].state == "confirmed"
 
 
 @on_virtual_time

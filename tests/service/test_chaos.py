@@ -26,6 +26,7 @@ from gateway.service.assembly import Parts, assemble
 from gateway.service.supervisor import Supervisor
 from tests.service.chaos import Fate, MortalDiary, MortalStore, MortalTrunk, Outside, Provider
 from tests.service.support import (
+    SILENT,
     LINK_BASE,
     LINK_SECRET,
     NOW,
@@ -95,12 +96,14 @@ class Day:
                 clock=self.clock,
                 texts=load_texts(),
                 channels=(Provider(self.outside, fate),),
-                telephony=(MortalTrunk(self.outside, fate),),
+                trunks=(MortalTrunk(self.outside, fate),),
+                voice=SILENT,
                 schedule=lambda _: diary,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
+                attend=supervisor.serve,
             ),
             poll_s=None,
         )

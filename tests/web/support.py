@@ -28,6 +28,7 @@ from gateway.web.auth import new_key
 from gateway.web.changes import Bell
 from gateway.web.metrics import Metrics
 from gateway.web.server import build_app
+from tests.service.support import SILENT
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # 13:00 in Yekaterinburg
 NUMBER = "+79161234567"
@@ -221,12 +222,14 @@ async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterato
                 clock=clock,
                 texts=load_texts(),
                 channels=(channel, Recording(Channel.SMS)),
-                telephony=(),
+                trunks=(),
+                voice=SILENT,
                 schedule=lambda _: None,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
                 link_base="https://visits.example/v/",
                 link_secret=b"secret",
                 spawn=supervisor.spawn,
+                attend=supervisor.serve,
             ),
             observe=metrics.observe,
             published=bell.ring,

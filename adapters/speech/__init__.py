@@ -1,0 +1,1 @@
+"""Speech engines. Native libraries run in a worker process of their own (`worker.py`)."""

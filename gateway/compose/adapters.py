@@ -1,0 +1,162 @@
+"""Builds the adapters that the configuration names; what is wrong is told by file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from adapters import registry
+from gateway.clock import Clock
+from gateway.compose.speech import build_engines
+from gateway.core.model import Channel
+from gateway.errors import InvalidInput
+from gateway.ports.messaging import Messaging
+from gateway.ports.schedule import Schedule
+from gateway.ports.speech import Speech
+from gateway.ports.telephony import CallProvider, Trunk
+from gateway.ports.webhook import Webhook
+from gateway.service.prompts import Prompts
+from gateway.settings import Loaded
+
+_Built = TypeVar("_Built")
+
+PROMPTS_FOLDER = "prompts"
+"""In the data folder: the robot's sentences as audio. It may be emptied at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """Ways to phone: trunks of our own, providers, and the callbacks of providers by path."""
+
+    trunks: tuple[Trunk, ...] = ()
+    providers: tuple[CallProvider, ...] = ()
+    hooks: Mapping[str, CallProvider] = field(default_factory=dict)
+    services: tuple[Callable[[], Coroutine[object, object, None]], ...] = ()
+
+    async def close(self) -> None:
+        """Hang up and let go."""
+        for trunk in self.trunks:
+            await trunk.close()
+        for provider in self.providers:
+            await provider.close()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any way to phone."""
+        return bool(self.trunks or self.providers)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What the configuration names, built. Speech is there when there is something to phone with."""
+
+    channels: tuple[Messaging, ...]
+    hooks: Mapping[str, Webhook]
+    senders: Mapping[tuple[Channel, str], str]
+    schedules: Mapping[str, Schedule]
+    telephone: Telephone
+    speech: tuple[Speech, ...]
+
+    def schedule(self, clinic: str) -> Schedule | None:
+        """Return the way back into a clinic's schedule; None: it takes changes from the feed."""
+        return self.schedules.get(clinic)
+
+    async def close(self) -> None:
+        """End calls and speech; messages and schedules share the tools' connections."""
+        await self.telephone.close()
+        for engine in self.speech:
+            await engine.close()
+
+
+def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
+    """Build every adapter of the configuration; raise `InvalidInput` with file and line."""
+    channels, hooks, senders = _messaging(loaded, tools)
+    telephone = _telephone(loaded, tools)
+    speech: tuple[Speech, ...] = ()
+    if telephone:
+        build = _bound(build_engines, loaded.settings.speech, tools)
+        speech = tuple(_built(loaded, ("speech",), build))
+    schedules = dict(_schedules(loaded, tools))
+    return Adapters(channels, hooks, senders, schedules, telephone, speech)
+
+
+def _messaging(
+    loaded: Loaded, tools: registry.Tools
+) -> tuple[tuple[Messaging, ...], dict[str, Webhook], dict[tuple[Channel, str], str]]:
+    channels: list[Messaging] = []
+    hooks: dict[str, Webhook] = {}
+    senders: dict[tuple[Channel, str], str] = {}
+    options = loaded.settings.whatsapp
+    if options is not None:
+        built = _built(
+            loaded,
+            ("whatsapp",),
+            lambda: registry.build_messaging("whatsapp_cloud", options, tools),
+        )
+        channels.append(built.messaging)
+        if built.webhook is not None:
+            hooks[f"/hooks/{built.hook}"] = built.webhook
+        for sender, clinic in built.senders.items():
+            senders[(built.messaging.channel, sender)] = clinic
+    return tuple(channels), hooks, senders
+
+
+def _schedules(loaded: Loaded, tools: registry.Tools) -> list[tuple[str, Schedule]]:
+    found = []
+    for clinic, schedule in loaded.settings.schedules.items():
+        options = {"url": schedule.webhook.url, "secrets": [schedule.webhook.secret]}
+        build = _bound(registry.build_schedule, "webhook", options, tools)
+        found.append((clinic, _built(loaded, ("schedules", clinic, "webhook"), build)))
+    return found
+
+
+def _telephone(loaded: Loaded, tools: registry.Tools) -> Telephone:
+    settings = loaded.settings
+    wanted = {"sip": settings.sip, "twilio_voice": settings.twilio_voice}
+    trunks: list[Trunk] = []
+    providers: list[CallProvider] = []
+    hooks: dict[str, CallProvider] = {}
+    services: list[Callable[[], Coroutine[object, object, None]]] = []
+    for name, options in wanted.items():
+        if options is None:
+            continue
+        build = _bound(registry.build_telephony, name, options, tools)
+        built = _built(loaded, (name,), build)
+        if built.trunk is not None:
+            trunks.append(built.trunk)
+        if built.provider is not None:
+            providers.append(built.provider)
+            hooks |= {f"/hooks/{hook}": built.provider for hook in built.hooks}
+        if built.run is not None:
+            services.append(built.run)
+    return Telephone(tuple(trunks), tuple(providers), hooks, tuple(services))
+
+
+def prompts_of(loaded: Loaded, engines: tuple[Speech, ...], data: Path, clock: Clock) -> Prompts:
+    """Return what makes the robot's sentences; raise `InvalidInput` about recordings."""
+    settings = loaded.settings.speech
+    recordings = loaded.folder / settings.recordings if settings.recordings is not None else None
+    keep = timedelta(days=settings.keep_days)
+    return Prompts(engines, data / PROMPTS_FOLDER, clock, recordings=recordings, keep=keep)
+
+
+def _bound(build: Callable[..., _Built], *arguments: Any) -> Callable[[], _Built]:
+    return lambda: build(*arguments)
+
+
+def _built(loaded: Loaded, path: tuple[str | int, ...], build: Callable[[], _Built]) -> _Built:
+    """Build an adapter; what it says of its own settings gets the place in the file."""
+    try:
+        return build()
+    except InvalidInput as error:
+        findings = [((*path, *read_path(p.field)), p.message) for p in error.problems]
+        raise loaded.invalid(findings) from None
+
+
+def read_path(field: str) -> tuple[str | int, ...]:
+    """Return a written path such as `branches[0].functions.details.hours` step by step."""
+    steps = re.findall(r"[^.\[\]]+", field)
+    return tuple(int(step) if step.isdigit() else step for step in steps)

@@ -1,0 +1,74 @@
+"""What is written short in English and said long: abbreviations and capitals (data)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _table(text: str) -> dict[str, str]:
+    """Read "written=spoken, written=spoken"."""
+    pairs = (pair.split("=") for pair in " ".join(text.split()).strip(", ").split(","))
+    return {written.strip(): spoken.strip() for written, spoken in pairs}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+WITH_STOP: Final = _table("""
+    dr=Doctor, mr=Mister, mrs=Missis, ms=Miz, prof=Professor, rd=Road, ave=Avenue, av=Avenue,
+    blvd=Boulevard, sq=Square, ln=Lane, hwy=Highway, apt=apartment, bldg=building, fl=floor,
+    rm=room, ste=suite, tel=telephone, ext=extension, dept=department, approx=approximately,
+    etc=et cetera, e.g=for example, i.e=that is, vs=versus, appt=appointment, hosp=hospital,
+    jr=junior, sr=senior, incl=including, mt=Mount, ft=Fort
+""")
+"""Written with a full stop, small letters or capitals."""
+
+WITHOUT_STOP: Final = _table("""
+    Dr=Doctor, Mr=Mister, Mrs=Missis, Ms=Miz, Prof=Professor, Rd=Road, Ave=Avenue, Blvd=Boulevard,
+    Apt=apartment, Bldg=building, Tel=telephone, PhD=P H D, St=Street, e.g=for example, eg=for example,
+    ENT=E N T, w/o=without, c/o=care of, GPs=G Ps
+""")
+"""Written without one, exactly so."""
+
+ENDS_SENTENCES: Final = _words("rd ave av blvd sq ln hwy etc fl jr sr dept")
+"""Those that may stand last in a sentence, their full stop ending it."""
+
+LEGAL_FORMS: Final = _words("LLC Ltd Inc PLC plc GmbH LLP Corp")
+"""Left out: no patient knows a clinic by them."""
+
+SMALL_WORDS: Final = _words(
+    """
+    a an and are as at be but by do for from go he her his if in is it me my no not of off on or our
+    out she so the them they this to up us was we you your yes please one two three all any can may
+    new old one day how its now see who why will with
+    """
+)
+"""Short words that are written in capitals for emphasis."""
+
+BY_LETTERS: Final = _words("mri ent ecg eeg icu ivf gp gps uk usa eu hiv vat nhs id iq sms url ivr")
+"""Capitals that are said letter by letter, however many vowels they have."""
+
+COUNTED: Final[dict[str, tuple[str, str]]] = {
+    "mins": ("minute", "minutes"),
+    "min": ("minute", "minutes"),
+    "hrs": ("hour", "hours"),
+    "hr": ("hour", "hours"),
+    "secs": ("second", "seconds"),
+    "sec": ("second", "seconds"),
+    "km": ("kilometre", "kilometres"),
+    "cm": ("centimetre", "centimetres"),
+    "mm": ("millimetre", "millimetres"),
+    "m": ("metre", "metres"),
+    "kg": ("kilogram", "kilograms"),
+    "mg": ("milligram", "milligrams"),
+    "ml": ("millilitre", "millilitres"),
+    "yrs": ("year", "years"),
+    "yr": ("year", "years"),
+    "RUB": ("rouble", "roubles"),
+    "rub": ("rouble", "roubles"),
+    "GBP": ("pound", "pounds"),
+    "USD": ("dollar", "dollars"),
+    "EUR": ("euro", "euros"),
+}
+"""Units as they are written behind a number."""
