@@ -21,7 +21,7 @@ from aiohttp import web
 from adapters.changes import Changes
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, objects, read_json
-from adapters.schedule.standard_webhooks import key_of, verify
+from adapters.standard_webhooks import key_of, verify
 from gateway.clock import Clock
 from gateway.core.model import Status
 from gateway.errors import Forbidden, NotFound, Unauthenticated

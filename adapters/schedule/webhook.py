@@ -20,10 +20,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from adapters.addresses import PublicResolver, checked_url
 from adapters.http import HttpClient, HttpLimits, HttpRequest, HttpResponse, retry_after_s
 from adapters.json_values import object_of, read_json
-from adapters.schedule.addresses import PublicResolver, checked_url
-from adapters.schedule.standard_webhooks import headers_of, key_of
+from adapters.standard_webhooks import headers_of, key_of
 from gateway.clock import Clock
 from gateway.core.model import Appointment
 from gateway.errors import InvalidInput

@@ -37,8 +37,9 @@ A *member* names a document inside its partition: `case:<clinic>:<appointment>`,
 `contact:<clinic>:<number>` or `branch:<clinic>:<branch>`.
 
 Fields of a case or contact: `v` version, `d` document, `b` branch, `n` number of a case, `s`
-start of the visit in microseconds, `a` appointments of a contact (JSON array), `r` rooms it may
-be waiting in, `l` branch whose line it holds. All times are UTC epoch microseconds.
+start of the visit in microseconds, `o` the version at which `open` is known to have it, `a`
+appointments of a contact (JSON array), `r` rooms it may be waiting in, `l` branch whose line it
+holds. All times are UTC epoch microseconds.
 """
 
 from __future__ import annotations

@@ -238,12 +238,16 @@ def _commit_arguments(commit: Commit, retention_s: int) -> list[Argument]:
     """Lay a commit out as `lua/commit.lua` reads it."""
     clinic = keys.quote(commit.clinic)
     out: list[Argument] = [clinic, commit.seen or "", _SEEN_TTL_S, retention_s, len(commit.writes)]
+    for write in commit.writes:
+        out += (keys.member_of(write.document), write.expected)
+    _add_list(out, [(keys.member(ref), version) for ref, version in commit.checks])
     wakes = [(keys.member(ref), at) for ref, at in commit.wake]
     for write in commit.writes:
-        _add_write(out, write)
-        if isinstance(write.document, Contact):
-            wakes.extend((f"case:{clinic}:{id_}", at) for id_, at in write.document.wake)
-    _add_list(out, [(keys.member(ref), version) for ref, version in commit.checks])
+        if isinstance(write.document, Case):
+            _add_case(out, write.document, write)
+        else:
+            _add_contact(out, write.document, write)
+            wakes += [(f"case:{clinic}:{id_}", at) for id_, at in write.document.wake]
     _add_list(out, [(name, keys.micros(at)) for name, at in wakes])
     _add_list(
         out,
@@ -271,26 +275,36 @@ def _commit_arguments(commit: Commit, retention_s: int) -> list[Argument]:
 def _add_list(out: list[Argument], rows: Sequence[Iterable[Argument]]) -> None:
     out.append(len(rows))
     for row in rows:
-        out.extend(row)
+        out += row
 
 
-def _add_write(out: list[Argument], write: Write) -> None:
-    document = write.document
-    due = keys.micros(write.due) if write.due is not None else ""
-    head = (keys.member_of(document), write.expected)
-    if isinstance(document, Case):
-        start = keys.micros(document.snapshot.start)
-        out += (*head, codec.dump_case(document), due, document.branch, document.id, start)
-        out += (document.number or "", 0)
-    else:
-        out += (*head, codec.dump_contact(document), due, document.branch, document.number, "")
-        out += (codec.dump_json(document.visits), int(document.opted_out_at is not None))
-    out.append(int(write.calling))
-    out.append(len(write.wants))
+def _add_case(out: list[Argument], case: Case, write: Write) -> None:
+    out += (
+        codec.dump_case(case), _due(write), case.branch, case.id,
+        keys.micros(case.snapshot.start), case.number or "", 0,
+    )  # fmt: skip
+    _add_rest(out, case, write)
+
+
+def _add_contact(out: list[Argument], contact: Contact, write: Write) -> None:
+    out += (
+        codec.dump_contact(contact), _due(write), contact.branch, contact.number,
+        "", codec.dump_json(contact.visits), int(contact.opted_out_at is not None),
+    )  # fmt: skip
+    _add_rest(out, contact, write)
+
+
+def _due(write: Write) -> Argument:
+    return keys.micros(write.due) if write.due is not None else ""
+
+
+def _add_rest(out: list[Argument], document: Case | Contact, write: Write) -> None:
+    out += (int(write.calling), len(write.wants))
     for want in write.wants:
         out += (want.room.value, repr(float(want.rank)))
     out.append(len(document.journal))
-    out.extend(codec.dump_entry(entry) for entry in document.journal)
+    for entry in document.journal:
+        out.append(codec.dump_entry(entry))
 
 
 def _info(raw: Any, field: str) -> float:

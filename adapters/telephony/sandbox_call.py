@@ -102,7 +102,7 @@ class LiveCall:
         self._phone = phone
         self._reports = reports
         self._net = network
-        self._in_hand = phone.habit is None
+        self._in_hand = call.in_hand = phone.habit is None
         self._keys_left = phone.habit.keys if phone.habit is not None else ""
         self._mailbox: asyncio.Queue[Did | _Alarm] = asyncio.Queue()
         self._timers: list[asyncio.Task[None]] = []
@@ -148,7 +148,8 @@ class LiveCall:
         if heard.deed is Deed.DECLINE:
             raise _Over(CallState.BUSY, By.PATIENT, _DECLINED)
         if heard.by_hand:
-            self._in_hand, self._keys_left = True, ""
+            self._in_hand = self.call.in_hand = True
+            self._keys_left = ""
 
     async def _ring_out(self) -> None:
         """A person needs time to notice, however fast the world's clock goes."""

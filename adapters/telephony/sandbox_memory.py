@@ -89,7 +89,7 @@ class Memory:
 
     def end_was_told(self, call: Call) -> bool:
         """Tell whether the gateway knows how a call ended."""
-        return (call.sid, call.state) in self.told
+        return not call.live and (call.sid, call.state) in self.told
 
     def _call(self, record: Json) -> None:
         order = object_of(record["order"])

@@ -75,7 +75,7 @@ class Playing:
 
 @dataclass(slots=True)
 class Call:
-    """One call from the request to its end."""
+    """One call from the request to its end. `in_hand`: a person talks, not a habit."""
 
     sid: str
     account_sid: str
@@ -89,6 +89,7 @@ class Call:
     sip: int | None = None
     sequence: int = 0
     silenced: bool = False
+    in_hand: bool = False
     playing: Playing | None = None
     listening: bool = False
     played: int = 0
@@ -133,6 +134,7 @@ class Call:
             "seconds": self.duration_s,
             "machine": self.machine is True,
             "silenced": self.silenced,
+            "in_hand": self.in_hand,
             "listening": self.listening,
             "keys": self.keys,
             "playing": None

@@ -22,8 +22,8 @@ from adapters.http import HttpClient, HttpRequest, HttpResponse
 from adapters.json_values import integer_of, object_of, read_json, text_of
 from adapters.telephony.twilio_codes import MACHINES, Refusal, refusal_of, result_of
 from adapters.telephony.twilio_settings import Account, Caller, Config, Directory
-from adapters.telephony.twilio_signature import Form, SigningKeys, read_form, signed_by
 from adapters.telephony.twiml import CONTENT_TYPE, twiml
+from adapters.twilio_signature import Form, SigningKeys, read_form, signed_by
 from gateway.core.events import Failure
 from gateway.core.model import CallResult
 from gateway.errors import Forbidden, InvalidInput, Problem, Unauthenticated

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from gateway import compose
 from gateway.cli.table import print_table
+from gateway.core.model import Channel
 from gateway.core.reply import Meaning, read_reply
 from gateway.errors import InvalidInput, Problem
 
@@ -54,7 +55,7 @@ def add_commands(commands: argparse._SubParsersAction, common: argparse.Argument
 def _add_samples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     samples = commands.add_parser(
         "samples",
-        help="print every message, filled with example facts",
+        help="print every message, and what the robot says, with example facts",
         epilog="example:\n  callahead samples --lang en\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -71,6 +72,12 @@ def _samples(arguments: argparse.Namespace) -> int:
             print(json.dumps(line, ensure_ascii=False))
         else:
             print(f"── {about} · {channel}\n{content.text}\n")
+    for about, text in compose.call_samples(arguments.lang):
+        if arguments.json:
+            line = {"about": about, "channel": Channel.CALL, "text": text, "buttons": []}
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"── {about} · {Channel.CALL}\n{text}\n")
     return 0
 
 

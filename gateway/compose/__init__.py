@@ -28,6 +28,7 @@ from gateway.core import wording
 from gateway.core.case import Content, Entry
 from gateway.core.clinic import Clinic
 from gateway.core.model import Appointment, Channel
+from gateway.core.spoken import call_facts, speech
 from gateway.core.wording import Texts
 from gateway.errors import InvalidInput, StoreUnusable
 from gateway.ports.schema import read_appointment, warnings_of
@@ -60,6 +61,16 @@ def rehearse(text: str, source: str) -> list[rehearsal.Line]:
 def samples(language: str) -> Iterator[tuple[str, Channel, Content]]:
     """Return every message in one language, filled with example facts (rule W-2)."""
     return wording.samples(load_texts().by_language[language])
+
+
+def call_samples(language: str) -> Iterator[tuple[str, str]]:
+    """Return what the robot says in each state of a call, with example facts (rule W-2)."""
+    branch, visit = wording.sample_visit(load_texts().by_language[language])
+    script = load_scripts().by_language[language]
+    facts = call_facts(visit, branch, language)
+    for state in script.states:
+        sentences = (speech(text, language) for text in script.words(state, facts))
+        yield f"call.{state}", " ".join(sentences)
 
 
 @dataclass(frozen=True, slots=True)

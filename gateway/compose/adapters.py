@@ -51,7 +51,7 @@ class Telephone:
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """What the configuration names, built. Speech is there when there is something to phone with."""
+    """What the configuration names, built. Without a telephone there is no speech."""
 
     channels: tuple[Messaging, ...]
     hooks: Mapping[str, Webhook]

@@ -367,7 +367,9 @@ def _about_case(draft: Draft, event: PatientWrote) -> None:
         note_answer(draft, source, event.raw, None, applied=False, why=event.reading.meaning.value)
         _unclear(draft, event, "clarification.options" if is_open and not stale else STATE)
         return
-    draft.contact = evolve(draft.known_contact, unclear=0, pending=None)
+    contact = draft.known_contact
+    if contact.unclear or contact.pending is not None:
+        draft.contact = evolve(contact, unclear=0, pending=None)
     asked = event.quoted or is_open
     applied = apply_answer(draft, answer, source, raw=event.raw, booking=booking, asked=asked)
     if applied:

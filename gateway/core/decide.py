@@ -414,8 +414,10 @@ def _start_notices(draft: Draft) -> None:
 def _set_due(draft: Draft, look: datetime | None) -> None:
     """An attempt that has just been started is looked at again when its lease ends."""
     case = draft.case
-    leases = [plan.lease_end(a) for a in case.attempts if a.state in UNDER_WAY]
-    due = _in_future(plan.earliest([look, *leases]), draft.now)
+    for attempt in case.attempts:
+        if attempt.state in UNDER_WAY:
+            look = plan.sooner(look, plan.lease_end(attempt))
+    due = _in_future(look, draft.now)
     if due != case.due:
         draft.case = evolve(case, due=due)
     contact = draft.contact
@@ -441,15 +443,12 @@ def _set_contact_due(draft: Draft) -> None:
     )
     if released != contact.attempts:
         contact = draft.contact = evolve(contact, attempts=released)
-    looks: list[datetime | None] = [
-        a.not_before if a.state is AttemptState.PLANNED else plan.lease_end(a)
-        for a in contact.attempts
-        if a.state is AttemptState.PLANNED or a.state in UNDER_WAY
-    ]
-    looks.append(plan.next_push_at(contact.notices))
+    look = plan.next_push_at(contact.notices)
+    for attempt in contact.attempts:
+        look = plan.sooner(look, plan.look_of(attempt))
     if contact.waiting:
-        looks.append(sending.call_over_at(contact))
-    due = _in_future(plan.earliest(looks), draft.now)
+        look = plan.sooner(look, sending.call_over_at(contact))
+    due = _in_future(look, draft.now)
     if due != contact.due:
         draft.contact = evolve(contact, due=due)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from gateway.core import policy
 from gateway.core.case import (
@@ -32,6 +33,8 @@ from gateway.core.model import Channel, Function, Purpose
 from gateway.core.segments import sms_segments
 from gateway.core.tariff import price_of
 from gateway.core.wording import Texts
+
+_Change = TypeVar("_Change", StatusPush, Notice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,24 +187,18 @@ class Draft:
     def put_push(self, push: StatusPush) -> None:
         """Write a status change in place of the one with its id, or add it."""
         pushes = self.case.pushes
-        if push in pushes:
-            return
-        kept = tuple(push if p.id == push.id else p for p in pushes)
-        if push not in kept:
-            kept = (*pushes, push)
-        self.case = evolve(self.case, pushes=kept[-policy.ATTEMPTS_KEPT :])
+        kept = _with(pushes, push)
+        if kept is not pushes:
+            self.case = evolve(self.case, pushes=kept)
 
     def put_notice(self, notice: Notice) -> None:
         """Write a notifications change in place of the one with its id, or add it."""
         contact = self.contact
         if contact is None:
             return
-        if notice in contact.notices:
-            return
-        kept = tuple(notice if n.id == notice.id else n for n in contact.notices)
-        if notice not in kept:
-            kept = (*contact.notices, notice)
-        self.contact = evolve(contact, notices=kept[-policy.ATTEMPTS_KEPT :])
+        kept = _with(contact.notices, notice)
+        if kept is not contact.notices:
+            self.contact = evolve(contact, notices=kept)
 
     # -- money ------------------------------------------------------------------------------
 
@@ -249,6 +246,17 @@ class Draft:
         if contact is not None and self._contact_entries:
             contact = evolve(contact, journal=tuple(self._contact_entries))
         return case, contact
+
+
+def _with(changes: tuple[_Change, ...], change: _Change) -> tuple[_Change, ...]:
+    """Return the changes with one in place of that of its id, or added; as they are if it is
+    there already."""
+    for index, other in enumerate(changes):
+        if other.id == change.id:
+            if other == change:
+                return changes
+            return (*changes[:index], change, *changes[index + 1 :])
+    return (*changes, change)[-policy.ATTEMPTS_KEPT :]
 
 
 def _pruned(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

@@ -6,12 +6,11 @@ has not left the machine is derived again, so nothing stale is ever sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from gateway.core import cascade, policy
+from gateway.core import calling, cascade, policy
 from gateway.core.case import (
     OPEN_PUSHES,
     REACHED,
@@ -34,9 +33,6 @@ from gateway.core.moments import Window, closing_reason, window_of
 from gateway.core.suppression import reasons_against
 
 AnyPush = TypeVar("AnyPush", StatusPush, Notice)
-
-RETRIED_RESULTS = frozenset({CallResult.NO_ANSWER, CallResult.BUSY, CallResult.UNREACHABLE})
-"""Rule C-6: only these call results are tried again."""
 
 OPT_OUT_TOLD = "acknowledgement.opt_out"
 """Wording key of the one message that follows an opt-out."""
@@ -71,44 +67,37 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Phone:
-    """Wants a call, not before a moment."""
-
-    not_before: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Close:
     """Will not be done: for these reasons, or silently when it is switched off."""
 
     reasons: tuple[Reason, ...]
 
 
-Step = Look | Send | Phone | Close
+Step = Look | Send | calling.Phone | Close
 
 
 def advance(draft: Draft) -> datetime | None:
     """Bring every function of the case up to date; return the time of its next look."""
-    looks: list[datetime | None] = []
+    look = None
     fall_silent(draft)
     _release_planned(draft)
     if draft.case.removed:
         _drop_planned(draft)
     else:
-        has_planned = any(a.state is AttemptState.PLANNED for a in draft.case.attempts)
         for function in FUNCTIONS:
-            if has_planned or draft.case.function(function).closed_at is None:
-                looks.append(_advance_function(draft, function))
+            look = sooner(look, _advance_function(draft, function))
         _advance_link(draft)
     start_pushes(draft)
-    looks.extend(_looks_of_attempts(draft.case.attempts))
-    looks.append(next_push_at(draft.case.pushes))
-    return earliest(looks)
+    for attempt in draft.case.attempts:
+        look = sooner(look, look_of(attempt))
+    return sooner(look, next_push_at(draft.case.pushes))
 
 
-def earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    """Return the earliest of the moments that are set."""
-    return min((moment for moment in moments if moment is not None), default=None)
+def sooner(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the earlier of two moments, of which either may be missing."""
+    if one is None or (other is not None and other < one):
+        return other
+    return one
 
 
 def fall_silent(draft: Draft) -> None:
@@ -144,13 +133,11 @@ def _drop_planned(draft: Draft) -> None:
             draft.drop(attempt)
 
 
-def _looks_of_attempts(attempts: tuple[Attempt, ...]) -> Iterable[datetime | None]:
-    """When attempts under way have to be reconciled, and planned ones may go."""
-    for attempt in attempts:
-        if attempt.state is AttemptState.PLANNED:
-            yield attempt.not_before
-        elif attempt.state in UNDER_WAY:
-            yield lease_end(attempt)
+def look_of(attempt: Attempt) -> datetime | None:
+    """When a planned attempt may go, or one under way has to be reconciled."""
+    if attempt.state is AttemptState.PLANNED:
+        return attempt.not_before
+    return lease_end(attempt) if attempt.state in UNDER_WAY else None
 
 
 def lease_end(attempt: Attempt) -> datetime | None:
@@ -164,14 +151,8 @@ def lease_end(attempt: Attempt) -> datetime | None:
 
 
 def _advance_function(draft: Draft, function: Function) -> datetime | None:
-    case = draft.case
-    planned = [
-        a
-        for a in case.attempts
-        if a.state is AttemptState.PLANNED
-        and a.function is function
-        and a.purpose is PURPOSE_OF[function]
-    ]
+    case, purpose = draft.case, PURPOSE_OF[function]
+    planned = [a for a in case.attempts if a.state is AttemptState.PLANNED and a.purpose is purpose]
     if case.function(function).closed_at is not None:
         for attempt in planned:
             draft.drop(attempt)
@@ -181,7 +162,6 @@ def _advance_function(draft: Draft, function: Function) -> datetime | None:
     if isinstance(step, Close):
         close(draft, function, step.reasons)
     elif isinstance(step, Send) and not kept:
-        purpose = PURPOSE_OF[function]
         draft.plan(
             purpose,
             step.next.channel,
@@ -190,10 +170,8 @@ def _advance_function(draft: Draft, function: Function) -> datetime | None:
             not_before=step.next.not_before,
             after_call=step.after_call,
         )
-    elif isinstance(step, Phone) and not kept:
-        draft.plan(
-            PURPOSE_OF[function], Channel.CALL, function, about="call", not_before=step.not_before
-        )
+    elif isinstance(step, calling.Phone) and not kept:
+        draft.plan(purpose, Channel.CALL, function, about="call", not_before=step.not_before)
     if isinstance(step, Look):
         return step.at
     if isinstance(step, Close):
@@ -220,7 +198,7 @@ def _fitting(attempt: Attempt, step: Step) -> Attempt | None:
     not_before = attempt.not_before
     if isinstance(step, Send):
         return attempt if _same_send(attempt, step) else None
-    if isinstance(step, Phone) and attempt.is_call:
+    if isinstance(step, calling.Phone) and attempt.is_call:
         # A call that could not be placed keeps its own pause (rule C-6).
         paused = not_before if attempt.code else None
         not_before = max((m for m in (paused, step.not_before) if m), default=None)
@@ -360,10 +338,12 @@ def _send_step(draft: Draft, function: Function, window: Window) -> Step:
     if not is_open(window.hours, now, zone):
         opening = next_opening(window.hours, now, zone)
         return Look(min(opening, window.latest), for_hours=True)
-    if function is Function.CONFIRMATION:
-        phone = _phone_step(draft, window)
-        if phone is not None:
-            return phone
+    if function is Function.CONFIRMATION and draft.branch.confirmation.method == "call":
+        if calling.is_on_the_phone(draft.case):
+            return Look()  # a call about an earlier booking is not over yet
+        call = calling.next_call(draft, window)
+        if call is not None:
+            return call
     return message_step(draft, function, PURPOSE_OF[function], window.latest)
 
 
@@ -371,7 +351,7 @@ def message_step(
     draft: Draft, function: Function, purpose: Purpose, latest: datetime | None
 ) -> Step:
     """Decide over which channel a question goes next."""
-    ended_at = _call_ended_at(draft.case) if function is Function.CONFIRMATION else None
+    ended_at = calling.ended_at(draft.case) if function is Function.CONFIRMATION else None
     found = cascade.next_message(
         draft.case,
         draft.contact,
@@ -389,54 +369,6 @@ def message_step(
     if isinstance(found, cascade.Exhausted):
         return Close((Reason.NO_CHANNEL,))
     return Look()
-
-
-def _calls(case: Case) -> list[Attempt]:
-    return [
-        a
-        for a in case.attempts
-        if a.is_call and a.booking == case.booking and a.state is AttemptState.ENDED
-    ]
-
-
-def _call_ended_at(case: Case) -> datetime | None:
-    calls = _calls(case)
-    return calls[-1].ended_at if calls else None
-
-
-def _phone_step(draft: Draft, window: Window) -> Step | None:
-    """A call, a wait for one, or None when it is the message's turn (rules C-2, C-6)."""
-    settings = draft.branch.confirmation
-    if settings.method != "call":
-        return None
-    if any(a.is_call and a.state in UNDER_WAY for a in draft.case.attempts):
-        return Look()  # a call about an earlier booking is not over yet
-    calls = _calls(draft.case)
-    tried_messages = cascade.attempts_of(draft.case, Function.CONFIRMATION, Purpose.CONFIRMATION)
-    if calls and any(a.tries for a in tried_messages):
-        return None  # the fallback has begun; it is not turned back into a call
-    not_before = None
-    if calls:
-        last = calls[-1]
-        if last.result not in RETRIED_RESULTS or len(calls) >= settings.call_attempts:
-            return None
-        not_before = (last.ended_at or draft.now) + settings.attempt_gap
-        if not_before >= window.latest:
-            return None
-    return Phone(_after_gap(draft, not_before))
-
-
-def _after_gap(draft: Draft, not_before: datetime | None) -> datetime | None:
-    """Not closer to the last call of the same number than the gap (rules C-5, Z-13)."""
-    contact = draft.contact
-    if _has_come(not_before, draft.now):
-        not_before = None
-    if contact is None or contact.call_ended_at is None:
-        return not_before
-    free_at = contact.call_ended_at + draft.branch.confirmation.call_gap
-    if free_at <= draft.now:
-        return not_before
-    return max(free_at, not_before) if not_before else free_at
 
 
 def _advance_link(draft: Draft) -> None:

@@ -8,7 +8,7 @@ put in the right case here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -26,6 +26,9 @@ from gateway.core.spoken_signs import clean
 NO_OVERRIDES: Final[Mapping[str, str]] = MappingProxyType({})
 
 _PASSES_MAX: Final = 6
+_PIECE_CHARS_MAX: Final = 500
+"""Longer than any sentence that a patient could follow."""
+
 _CACHED_MAX: Final = 4096
 """So many texts are remembered: the sentences of all scripts and the doctors of a few clinics."""
 
@@ -71,12 +74,30 @@ def _speech(text: str, language: str, overrides: tuple[tuple[str, str], ...]) ->
     text = clean(text)
     if overrides:
         text = _with_overrides(text, language, overrides)
-    # What one pass takes out may bring together what the next one reads; nothing is undone.
+    return " ".join([said for piece in _pieces(text) if (said := _settled(read, piece))])
+
+
+def _settled(read: Callable[[str], str], text: str) -> str:
+    """Read the text until nothing changes.
+
+    What one pass leaves out may bring together what the next one reads; no pass undoes another.
+    """
     for _ in range(_PASSES_MAX):
         before, text = text, read(clean(text))
         if text == before:
             break
     return text
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut a long text at its sentences, else at its words, so that the work grows evenly."""
+    while len(text) > _PIECE_CHARS_MAX:
+        head = text[:_PIECE_CHARS_MAX]
+        cut = max(head.rfind(". "), head.rfind("! "), head.rfind("? ")) + 1
+        cut = cut or head.rfind(" ") + 1 or _PIECE_CHARS_MAX
+        yield text[:cut]
+        text = text[cut:].lstrip()
+    yield text
 
 
 def _known(language: str) -> str:

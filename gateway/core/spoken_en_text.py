@@ -20,15 +20,17 @@ from gateway.core.spoken_en import (
 from gateway.core.spoken_en_words import (
     BY_LETTERS,
     COUNTED,
+    COUNTRIES,
     ENDS_SENTENCES,
     LEGAL_FORMS,
+    NO_STREETS,
     SMALL_WORDS,
     WITH_STOP,
     WITHOUT_STOP,
 )
 from gateway.core.spoken_phones import PHONE, phone_groups
 from gateway.core.spoken_scripts import in_latin
-from gateway.core.spoken_signs import CYRILLIC, LATIN, tidy
+from gateway.core.spoken_signs import CYRILLIC, LATIN, WEB_ADDRESS, tidy
 
 _DIGITS_OF_NUMBER_MAX: Final = 9
 """Longer digits are a code, read digit by digit."""
@@ -49,9 +51,6 @@ def say_digits(digits: str) -> str:
 # --- Other letters, addresses, phones -------------------------------------------------------------
 
 _CYRILLIC_WORD: Final = re.compile(rf"[{CYRILLIC}]+")
-_ADDRESS: Final = re.compile(
-    r"(?:https?://)?(?:www\.)?[a-zA-Z0-9_-]+(?:[.@][a-zA-Z0-9_-]+)*\.[a-z]{2,8}(?!\w)(?:/[\w/?=&.-]*\w)?"
-)
 
 
 def _letters(text: str) -> str:
@@ -59,13 +58,13 @@ def _letters(text: str) -> str:
 
 
 def _addresses(text: str) -> str:
-    return _ADDRESS.sub(_address, text)
+    return WEB_ADDRESS.sub(_address, text)
 
 
 def _address(match: re.Match[str]) -> str:
     if "@" not in match[0] and match[0].count(".") == 1 and len(match[0]) <= len("e.g"):
         return match[0]
-    address = re.sub(r"^https?://|^www\.", "", match[0])
+    address = match["place"]
     return f" {address.replace('.', ' dot ').replace('@', ' at ').replace('/', ' slash ')} "
 
 
@@ -92,7 +91,7 @@ _INITIAL: Final = re.compile(
     r"(?<![\w.&])[A-Z]\. ?(?=(?:[A-Z]\. ?)*[A-Z][a-z])|(?<=[a-z]) (?:[A-Z]\. ?){1,3}(?=$|[,;)])"
 )
 _DOTTED: Final = re.compile(r"(?<![\w.])(?:[A-Z]\.){2,}")
-_SAINT: Final = re.compile(r"\b[Ss]t\.? (?=[A-Z][a-z]+)")
+_SAINT: Final = re.compile(r"(?:\b(?P<before>[A-Z][a-z]+) )?\b[Ss]t\.? (?=[A-Z][a-z]+)")
 _STREET: Final = re.compile(r"\b[Ss]t\.(?!\w)")
 _NUMBER_SIGN: Final = re.compile(r"(?<!\w)(?:[Nn]o\.? ?|Nos\. ?|№+ ?|# ?)(?=\d)")
 _STOPPED: Final = re.compile(rf"(?<![\w.-])(?P<word>{_keys(WITH_STOP)})\.(?!\w)", re.IGNORECASE)
@@ -101,7 +100,7 @@ _UNSTOPPED: Final = re.compile(rf"(?<![\w.'-])(?:{_keys(WITHOUT_STOP)})(?![\w'])
 
 def _abbreviations(text: str) -> str:
     text = _NUMBER_SIGN.sub(" number ", text)
-    text = _STREET.sub(_street, _SAINT.sub("Saint ", text))
+    text = _STREET.sub(_street, _SAINT.sub(_saint, text))
     text = _STOPPED.sub(_stopped, text)
     text = _UNSTOPPED.sub(lambda match: WITHOUT_STOP[match[0]], text)
     text = _DOTTED.sub(_dotted, text)
@@ -109,7 +108,15 @@ def _abbreviations(text: str) -> str:
 
 
 def _is_last(match: re.Match[str]) -> bool:
-    return bool(re.match(r"$| [A-Z]", match.string[match.end() :]))
+    return bool(re.match(r" [A-Z]", match.string[match.end() :]))
+
+
+def _saint(match: re.Match[str]) -> str:
+    """Tell a street from a saint by what is before: «Baker St. Clinic», «at St. Mary's»."""
+    before = match["before"]
+    if not before:
+        return "Saint "
+    return f"{before} {'Saint' if before in NO_STREETS else 'Street'} "
 
 
 def _street(match: re.Match[str]) -> str:
@@ -123,7 +130,9 @@ def _stopped(match: re.Match[str]) -> str:
 
 
 def _dotted(match: re.Match[str]) -> str:
-    """Join «U.K.», leave the initials of «J.R. Smith» to be dropped."""
+    """Join "U.K.", leave the initials of "J.R. Smith" to be dropped."""
+    if match[0] in COUNTRIES:
+        return match[0].replace(".", "") + " "
     if re.match(r" ?[A-Z][a-z]", match.string[match.end() :]):
         return match[0]
     before = re.search(r"[A-Z][a-z]+ $", match.string[: match.start()])
@@ -144,7 +153,7 @@ _DATES: Final = (
         r"(?P<year>(?:19|20)\d\d)(?![\d/-]|[.,]\d)"
     ),
     re.compile(
-        rf"(?<![\d.,:/])(?:the )?(?P<day>\d\d?)(?:st|nd|rd|th)?(?: of)? {_MONTH}{_YEAR}",
+        r"(?<![\d.,:/])(?:the )?(?P<day>\d\d?)(?:st|nd|rd|th)?(?: of)? " + _MONTH + _YEAR,
         re.IGNORECASE,
     ),
     re.compile(
@@ -152,7 +161,7 @@ _DATES: Final = (
     ),
 )
 _YEAR_ALONE: Final = re.compile(
-    rf"(?<=\b(?:in|of|by|or) )(?P<since>(?:19|20)\d\d)(?![\d:.,]\d|\d)|(?<=since )(?P<then>(?:19|20)\d\d)(?!\d)"
+    r"(?:(?<=\b(?:in|of|by|or) )|(?<=since ))(?P<year>(?:19|20)\d\d)(?![\d:.,]\d|\d)"
 )
 _DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _WEEKDAY: Final = re.compile(
@@ -165,15 +174,17 @@ _PERIOD: Final = re.compile(
     + _CLOCK.format("h2", "m2", "p2") + r"(?!\d|[.,:]\d)"
 )  # fmt: skip
 _TIME: Final = re.compile(
-    r"(?<![\d.,:])(?P<hour>\d\d?)(?:[:.](?P<minute>\d\d))?(?::\d\d)? ?(?P<part>[ap]\.?m\b\.?|[AP]\.?M\b\.?)"
-    r"|(?<![\d.,:])(?P<hour24>\d\d?):(?P<minute24>\d\d)(?::\d\d)?(?!\d|[.,:]\d)(?: ?hrs?\b\.?)?"
+    r"(?<![\d.,:])(?P<hour>\d\d?)(?:[:.](?P<minute>\d\d))?(?::\d\d)? ?"
+    r"(?P<part>[ap]\.?m\b\.?|[AP]\.?M\b\.?)"
+    r"|(?<![\d.,:])(?P<hour24>\d\d?):(?P<minute24>\d\d)(?::\d\d)?(?!\d|[.,:]\d)"
+    r"(?: ?hrs?\b\.?)?"
 )
 
 
 def _dates(text: str) -> str:
     for pattern in _DATES:
         text = pattern.sub(_date, text)
-    text = _YEAR_ALONE.sub(lambda match: year_words(int(match["since"] or match["then"])), text)
+    text = _YEAR_ALONE.sub(lambda match: year_words(int(match["year"])), text)
     return _WEEKDAY.sub(_weekday, text)
 
 
@@ -304,8 +315,8 @@ _SIGN_WORDS: Final = (
     (re.compile(r"£+"), " pounds "),
     (re.compile(r"[$]+"), " dollars "),
     (re.compile(r"₽+"), " roubles "),
-    (re.compile(r"(?<=press )#", re.IGNORECASE), " hash "),
-    (re.compile(r"(?<=press )\*", re.IGNORECASE), " star "),
+    (re.compile(r"(?:(?<=press )|(?<= key )|(?<= or ))#", re.IGNORECASE), " hash "),
+    (re.compile(r"(?:(?<=press )|(?<= key )|(?<= or ))\*", re.IGNORECASE), " star "),
 )
 
 

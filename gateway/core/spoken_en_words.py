@@ -15,24 +15,33 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-WITH_STOP: Final = _table("""
+WITH_STOP: Final = _table(
+    """
     dr=Doctor, mr=Mister, mrs=Missis, ms=Miz, prof=Professor, rd=Road, ave=Avenue, av=Avenue,
     blvd=Boulevard, sq=Square, ln=Lane, hwy=Highway, apt=apartment, bldg=building, fl=floor,
     rm=room, ste=suite, tel=telephone, ext=extension, dept=department, approx=approximately,
     etc=et cetera, e.g=for example, i.e=that is, vs=versus, appt=appointment, hosp=hospital,
     jr=junior, sr=senior, incl=including, mt=Mount, ft=Fort
-""")
+    """
+)
 """Written with a full stop, small letters or capitals."""
 
-WITHOUT_STOP: Final = _table("""
+WITHOUT_STOP: Final = _table(
+    """
     Dr=Doctor, Mr=Mister, Mrs=Missis, Ms=Miz, Prof=Professor, Rd=Road, Ave=Avenue, Blvd=Boulevard,
-    Apt=apartment, Bldg=building, Tel=telephone, PhD=P H D, St=Street, e.g=for example, eg=for example,
-    ENT=E N T, w/o=without, c/o=care of, GPs=G Ps
-""")
+    Apt=apartment, Bldg=building, Tel=telephone, PhD=P H D, St=Street, e.g=for example,
+    eg=for example, ENT=E N T, w/o=without, c/o=care of, GPs=G Ps
+    """
+)
 """Written without one, exactly so."""
 
 ENDS_SENTENCES: Final = _words("rd ave av blvd sq ln hwy etc fl jr sr dept")
 """Those that may stand last in a sentence, their full stop ending it."""
+
+NO_STREETS: Final = _words("The At In Of On By Clinic Hospital Centre Center Near")
+"""Words with a capital behind which "St." is a saint."""
+
+COUNTRIES: Final = _words("U.K. U.S. U.S.A. U.A.E. E.U.")
 
 LEGAL_FORMS: Final = _words("LLC Ltd Inc PLC plc GmbH LLP Corp")
 """Left out: no patient knows a clinic by them."""

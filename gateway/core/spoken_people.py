@@ -19,12 +19,17 @@ def _set(words: str) -> frozenset[str]:
 
 _STAND_INS: Final = _set(
     """
-    тест тестов тестова тестовый тестовая тестовна тестович test testov tester пациент пациентка
-    patient аноним анонимный анонимная анонимно anonymous неизвестно неизвестный неизвестная неизв
-    unknown нет none null отсутствует имя отчество фамилия фио name бронь резерв занято свободно
-    указано указан указана новый новая клиент гость guest user мужчина женщина ребенок врач доктор
-    doctor специалист дежурный вакансия сотрудник админ администратор admin фыв фывапро йцу йцукен
-    qwe qwerty asd asdf абв абвгд временный временная удалить удален дубль
+    тест тестов тестова тестовый тестовая тестовна тестович test testov tester неизвестно
+    неизвестный неизвестная неизв unknown нет none null отсутствует указано указан указана фыв
+    фывапро йцу йцукен qwe qwerty asd asdf абв абвгд временный временная удалить удален дубль
+    вакансия резерв занято свободно
+    """
+)
+_NO_NAMES: Final = _STAND_INS | _set(
+    """
+    пациент пациентка patient аноним анонимный анонимная анонимно anonymous имя отчество фамилия
+    фио name бронь новый новая клиент гость guest user мужчина женщина ребенок новорожденный
+    новорожденная врач доктор doctor специалист дежурный сотрудник админ администратор admin
     """
 )
 _UNNAMED: Final = ("не ", "без ", "б/н", "н/д", "not ", "no ")
@@ -65,15 +70,17 @@ def _first_names(person: Person) -> list[str]:
 
 def full_name(name: str) -> str:
     """Return a doctor's name without notes and initials; empty for what is no name."""
-    text = " ".join(_NOTE.sub(" ", name).split(",")[0].split())
+    surname, *rest = _NOTE.sub(" ", name).split(",")
+    # «Петров, Иван Сергеевич» is one name, «Петров Иван, к. м. н.» a name and a degree.
+    words = [*surname.split(), *(rest[0].split() if rest and _is_titled(rest[0]) else ())]
+    text = " ".join(words)
     if is_stand_in(text):
         return ""
-    words = text.split()
     named = [word for word in words if not _INITIALS.fullmatch(word)]
     if len(named) > 1 and not text.isupper():
         named = [named[0]] + [word for word in named[1:] if not _are_initials(word)]
     said = {word.rstrip(".").casefold() for word in named} - _TITLES
-    if not said or said <= _STAND_INS:
+    if not said or said <= _NO_NAMES:
         return ""
     return " ".join(map(_with_capital, named) if text.islower() or text.isupper() else named)
 
@@ -87,6 +94,11 @@ def is_stand_in(text: str) -> bool:
     return low in _STAND_INS
 
 
+def _is_titled(text: str) -> bool:
+    """Tell whether every word has a capital and small letters, as names have."""
+    return all([word.istitle() and "." not in word for word in text.split()])
+
+
 def _words(text: str) -> list[str]:
     text = re.split(r"[,;/|]", _NOTE.sub(" ", text))[0]
     return _NOT_NAME.sub(" ", text).replace("’", "'").split()
@@ -95,7 +107,8 @@ def _words(text: str) -> list[str]:
 def _is_name(word: str) -> bool:
     """Tell whether a word can be a name: «Ия» can, «И.», «Мария2» and «Тест» cannot."""
     is_plain = not any(char.isdigit() for char in word) and "." not in word
-    return is_plain and not is_stand_in(word)
+    is_role = word.casefold().replace("ё", "е") in _NO_NAMES
+    return is_plain and not is_role and not is_stand_in(word)
 
 
 def _are_initials(word: str) -> bool:

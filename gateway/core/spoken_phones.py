@@ -20,7 +20,7 @@ PHONE: Final = re.compile(
 
 _DIGITS_OF_WHOLE: Final = 11
 _DIGITS: Final = range(6, 16)  # E.164 allows 15
-_GROUPS: Final = {4: (2, 2), 5: (1, 2, 2), 6: (2, 2, 2), 7: (3, 2, 2), 10: (3, 3, 2, 2),
+_GROUPS: Final = {4: (2, 2), 5: (3, 2), 6: (2, 2, 2), 7: (3, 2, 2), 10: (3, 3, 2, 2),
                   11: (1, 3, 3, 2, 2)}  # fmt: skip
 
 

@@ -97,10 +97,13 @@ _DAYS: Final = re.compile(
     r"(?![\d:]|[.,]\d)"
 )
 _DAY: Final = re.compile(
-    r"(?<![\d.,:/-])(?P<day>\d\d)\.(?P<month>\d\d)(?![\d:%₽]|[.,]\d| ?(?:р|тыс|млн|ч|час))"
+    r"(?<![\d.,:/-])(?P<day>\d\d)\.(?P<month>\d\d)"
+    r"(?![\d:%₽]|[.,]\d| ?(?:р|тыс|млн|ч|час))"
 )
+
 _RANGE_IN_MONTH: Final = re.compile(
-    rf"(?:(?<![а-яё])[сС] )?(?<![\d.,:/-])(?P<first>\d\d?) ?(?:-|–|по) ?(?P<day>\d\d?) {_MONTH}{_YEAR}"
+    r"(?:(?<![а-яё])[сС] )?(?<![\d.,:/-])(?P<first>\d\d?) ?(?:-|–|по) ?(?P<day>\d\d?) "
+    rf"{_MONTH}{_YEAR}"
 )
 _IN_MONTH: Final = re.compile(
     rf"(?<![\d.,:/])(?P<day>\d\d?)(?:-?(?:го|ого|е|ое))? {_MONTH}{_YEAR}", re.IGNORECASE
@@ -220,13 +223,14 @@ _TIME: Final = re.compile(
     rf"(?<![\d.,:])(?P<hour>\d\d?):(?P<minute>\d\d)(?::\d\d)?(?!\d|[.,:]\d){_O_CLOCK}"
 )
 _DOTTED_TIME: Final = re.compile(
-    r"(?<![а-яё])(?P<before>в|с|до|к|на|от|после|около|до) ?(?P<hour>\d\d?)[.-](?P<minute>\d\d)"
-    rf"(?![\d%₽]|[.,:-]\d| ?(?:р|км|м|см|л|кг|мл|мг|г|тыс|млн)(?![а-яё])| ?руб| ?мину| ?дн){_O_CLOCK}",
+    r"(?<![а-яё])(?P<before>в|с|до|к|на|от|после|около) ?(?P<hour>\d\d?)[.-](?P<minute>\d\d)"
+    r"(?![\d%₽]|[.,:-]\d| ?(?:р|км|м|см|л|кг|мл|мг|г|тыс|млн)(?![а-яё])| ?руб| ?мину| ?дн)"
+    rf"{_O_CLOCK}",
     re.IGNORECASE,
 )
 _HOURS_AND_MINUTES: Final = re.compile(
-    r"(?<![\d.,:])(?P<hour>\d\d?) ?(?:ч\.?|час(?:ов|а|у)?\.?) ?(?P<minute>\d\d?) ?мин(?:ут[ауы]?|\.)?"
-    r"(?![а-яё])"
+    r"(?<![\d.,:])(?P<hour>\d\d?) ?(?:ч\.?|час(?:ов|а|у)?\.?) ?"
+    r"(?P<minute>\d\d?) ?мин(?:ут[ауы]?|\.)?(?![а-яё])"
 )
 
 

@@ -14,15 +14,18 @@ from gateway.core.spoken_ru_dates import case_before, say_digits, word_before
 from gateway.core.spoken_ru_units import (
     COMPOUND_STEMS,
     FEMININE_STEMS,
+    GENITIVE_BEHIND_ONE,
     KOPECK,
     LARGE,
     MAY_BE_COUNTED,
     MENU_WORDS,
-    READ_IN_PAIRS,
     NEUTER_STEMS,
     NOT_COUNTED,
     ORDINAL_NOUNS,
+    READ_IN_PAIRS,
     ROUBLE,
+    TIMES,
+    TIMES_A,
     UNITS,
 )
 from gateway.core.spoken_ru_words import LETTER_NAMES
@@ -48,6 +51,7 @@ def _gender_of(word: str) -> Gender:
     return Gender.NEUTER if word.startswith(NEUTER_STEMS) else Gender.MASCULINE
 
 
+_IS_ONE: Final = re.compile(r"(?:\d*[02-9])?1").fullmatch
 _IS_TWO: Final = re.compile(r"(?:\d*[02-9])?2").fullmatch
 _WORDS_AFTER: Final = re.compile(r" ?([а-яё]+)(?: ([а-яё]+))?", re.IGNORECASE)
 _ADJECTIVE_ENDINGS: Final = ("ая", "ую", "ые", "ие", "ых", "их", "ой", "ый", "ий", "ое")
@@ -69,7 +73,9 @@ def _agreement(match: re.Match[str]) -> tuple[Case, Gender]:
     gender = _gender_of(word)
     if _IS_TWO(match[0]) and word.endswith(("ы", "и")) and word not in NOT_COUNTED:
         gender = Gender.FEMININE  # «две розы»: behind 2 other nouns end in «а» or «я»
-    if gender is Gender.FEMININE and word.endswith(("у", "ю")):
+    if word in GENITIVE_BEHIND_ONE and _IS_ONE(match[0]) and before not in MENU_WORDS:
+        case = Case.GENITIVE
+    elif gender is Gender.FEMININE and word.endswith(("у", "ю")):
         case = Case.ACCUSATIVE
     elif before in ("в", "на", "о", "при") and word.endswith(("ах", "ях")):
         case = Case.PREPOSITIONAL
@@ -81,7 +87,6 @@ def _agreement(match: re.Match[str]) -> tuple[Case, Gender]:
 _IN_NAME: Final = re.compile(r"(?<=[а-яё] )(?P<number>\d{1,3}) (?=лет [А-ЯЁ]|[А-ЯЁ][а-яё]+[иы]х )")
 _STREETS: Final = ("улиц", "проспект", "площад", "имени", "бульвар", "переул", "парк", "сквер")
 _CURRENCY_FIRST: Final = re.compile(r"([₽$€£]) ?(\d[\d ]*(?:[.,]\d+)?)")
-_CELSIUS: Final = re.compile(r"° ?[CСcс](?![а-яёa-z])")
 _GROUPED: Final = re.compile(r"(?<![\d.,№])(\d{1,3})((?: \d{3})+)(?! ?\d|[.,]\d{3})")
 _WITH_UNIT: Final = re.compile(
     r"(?<![\d.,])(?P<whole>\d{1,12})(?:[.,](?P<part>\d{1,3}))?"
@@ -109,18 +114,20 @@ def _without_spaces(match: re.Match[str]) -> str:
 def _stop(match: re.Match[str]) -> str:
     """Return the full stop of an abbreviation if it ends the sentence too."""
     rest = match.string[match.end() :]
-    return ". " if match["stop"] and re.match(r"$| [А-ЯЁ]", rest) else " "
+    return ". " if match["stop"] and re.match(r" [А-ЯЁ]", rest) else " "
 
 
 def _with_unit(match: re.Match[str]) -> str:
     case, unit = case_before(match), UNITS[match["unit"]]
+    if match["unit"] == "р" and match.string.startswith(TIMES_A, match.end()):
+        unit = TIMES
     number, part = int(match["whole"]), (match["part"] or "").rstrip("0")
     large = match["large"]
     if unit is ROUBLE and part and not large:
         kopecks = count_of(int((part + "0")[:2]), KOPECK, case)
         return f" {count_of(number, unit, case)} {kopecks}{_stop(match)}"
     if part:
-        words = _decimal_words(number, part, unit.gender, case)
+        words = _decimal_words(number, part, UNITS[large or match["unit"]].gender, case)
         tail = f"{counted(2, UNITS[large])} {unit.many[0]}" if large else unit.one[Case.GENITIVE]
         return f" {words} {tail}{_stop(match)}"
     if large:
@@ -191,9 +198,8 @@ def _suffixed(match: re.Match[str]) -> str:
     if suffix in ("х", "ых"):
         return f" {ordinal(number, Case.GENITIVE)[:-3]}{'ьих' if number % 10 == 3 else 'ых'} "
     gender, case = _SUFFIXES[suffix]
-    after = _WORDS_AFTER.match(match.string, match.end())
-    if suffix in ("й", "ой") and after and after[1].endswith(("ы", "и")):
-        gender, case = Gender.FEMININE, Case.GENITIVE
+    if suffix in ("й", "ой") and _counted_word(match).endswith(("ы", "и", "е")):
+        gender, case = Gender.FEMININE, Case.GENITIVE  # and dative and prepositional
     return f" {ordinal(number, case, gender)} "
 
 
@@ -214,7 +220,8 @@ def _before_noun(match: re.Match[str]) -> str:
 # --- Signs and letters beside numbers -------------------------------------------------------------
 
 _LETTER: Final = re.compile(
-    r"(?<=\d)(?:-?(?P<glued>[а-яёА-ЯЁ])|[ -](?P<apart>[А-ЯЁ]))(?=$|[ ,.;:)/-](?![а-яё])|[ ]?\d|[ ][а-яё]{2})"
+    r"(?<=\d)(?:-?(?P<glued>[а-яёА-ЯЁ])|[ -](?P<apart>[А-ЯЁ]))"
+    r"(?=$|[ ,.;:)/-](?![а-яё])| ?\d| [а-яё]{2})"
 )
 _PLUS: Final = re.compile(r"(?<![\w)])\+ ?(?=\d)")
 _MINUS: Final = re.compile(r"(?<![\w)-])(?<!\d )-(?=\d)")
@@ -243,7 +250,7 @@ def _range(match: re.Match[str]) -> str:
 
 def _bare(match: re.Match[str]) -> str:
     digits = match[0]
-    if digits[0] == "0" or len(digits) > _DIGITS_OF_NUMBER_MAX:
+    if (digits[0] == "0" and len(digits) > 1) or len(digits) > _DIGITS_OF_NUMBER_MAX:
         return f" {_bare_words(digits)} "
     if len(digits) == 4 and word_before(match) in READ_IN_PAIRS:
         return f" {say_digits(digits[:2])} {say_digits(digits[2:])} "
@@ -260,7 +267,6 @@ def _bare_words(digits: str) -> str:
 
 _STEPS: Final = (
     (_CURRENCY_FIRST, r"\2 \1"),
-    (_CELSIUS, "°"),
     (_GROUPED, _without_spaces),
     (_IN_NAME, _in_name),
     (_PLUS, " плюс "),

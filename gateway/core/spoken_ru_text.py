@@ -22,6 +22,8 @@ from gateway.core.spoken_ru_words import (
     CASE_AFTER,
     DECLINED,
     ENDS_SENTENCES,
+    LATIN_LETTER_NAMES,
+    LATIN_NAMED,
     LEGAL_FORMS,
     LETTER_NAMES,
     MOTION,
@@ -37,7 +39,7 @@ from gateway.core.spoken_ru_words import (
     YO_SURNAMES,
 )
 from gateway.core.spoken_scripts import in_cyrillic, look_alike
-from gateway.core.spoken_signs import CYRILLIC, tidy
+from gateway.core.spoken_signs import CYRILLIC, WEB_ADDRESS, tidy
 
 
 def russian(text: str) -> str:
@@ -55,10 +57,8 @@ def _keys(words: Iterable[str]) -> str:
 
 # --- Latin letters --------------------------------------------------------------------------------
 
-_ADDRESS: Final = re.compile(
-    r"(?:https?://)?(?:www\.)?[a-zA-Z0-9_-]+(?:[.@][a-zA-Z0-9_-]+)*\.[a-z]{2,8}(?![\w])(?:/[\w/?=&.-]*\w)?"
-)
 _NUMERO: Final = re.compile(r"(?<!\w)(?:N[or]?\.?|№№?) ?(?=\d)")
+_CELSIUS: Final = re.compile(r"° ?[CСcс](?![а-яёa-z])")
 _ROMAN: Final = re.compile(r"(?<![\w-])(?:[IVX]{2,6}|I)(?![\w-])")
 _LATIN_WORD: Final = re.compile(rf"[{CYRILLIC}]*[a-zA-Z][a-zA-Z{CYRILLIC}]*\.?")
 _LATIN_RUN: Final = re.compile(r"[a-zA-Z]+")
@@ -70,10 +70,10 @@ def _addresses(text: str) -> str:
     """Say the dots and the @ of mail and web addresses."""
 
     def say(match: re.Match[str]) -> str:
-        address = re.sub(r"^https?://|^www\.", "", match[0]).replace(".", " точка ")
+        address = match["place"].replace(".", " точка ")
         return f" {address.replace('@', ' собака ').replace('/', ' дробь ')} "
 
-    return _DOMAIN.sub(" точка ", _ADDRESS.sub(say, text))
+    return _DOMAIN.sub(" точка ", WEB_ADDRESS.sub(say, text))
 
 
 def _romans(text: str) -> str:
@@ -91,7 +91,7 @@ def _roman(match: re.Match[str]) -> str:
     after = re.match(r" ?([а-яё]+)", match.string[match.end() :])
     if after and after[1] in ORDINAL_NOUNS:
         return str(number)
-    before = re.search(r"([А-ЯЁ][а-яё]+) $", match.string[: match.start()])
+    before = _name_before(match)
     if not before:
         return digits if len(digits) == 1 else str(number)
     gender = Gender.FEMININE if before[1].endswith(("а", "я")) else Gender.MASCULINE
@@ -99,7 +99,7 @@ def _roman(match: re.Match[str]) -> str:
 
 
 def _latin(text: str) -> str:
-    return _LATIN_WORD.sub(_latin_word, _NUMERO.sub(" номер ", text))
+    return _LATIN_WORD.sub(_latin_word, _CELSIUS.sub("°", _NUMERO.sub(" номер ", text)))
 
 
 def _latin_word(match: re.Match[str]) -> str:
@@ -136,6 +136,7 @@ _PAIR: Final = re.compile(r"(?<![\w.])[А-ЯЁ]\.(?:-[А-ЯЁ]\.)? ?[А-ЯЁ](?:
 _FIRST: Final = re.compile(r"(?<![\w.])[А-ЯЁ]\. ?(?=[А-ЯЁ][а-яё]+)")
 _LAST: Final = re.compile(r"(?<![\w.])[А-ЯЁ]\.(?=$| ?[,;)]| [а-яё])")
 _NAME_BEFORE: Final = re.compile(r"([А-ЯЁ][А-ЯЁа-яё]+) ?$")
+_NAME_CHARS_MAX: Final = 40
 _NAME_AFTER: Final = re.compile(r" ?[А-ЯЁ][А-ЯЁа-яё]+")
 _SURNAME: Final = re.compile(
     r"(?:[оеё]в|[иы]н|ск[иа][йя]|ко|[юу]к|ич|ян|дзе|ли|[иы]х|[оеё]ва|[иы]на|ец|ер)$", re.IGNORECASE
@@ -152,8 +153,14 @@ def _initials(text: str) -> str:
     return _LAST.sub(_last, text)
 
 
+def _name_before(match: re.Match[str]) -> re.Match[str] | None:
+    """Return the word with a capital right before the match."""
+    start = match.start()
+    return _NAME_BEFORE.search(match.string[max(0, start - _NAME_CHARS_MAX) : start])
+
+
 def _pair(match: re.Match[str]) -> str:
-    before = _NAME_BEFORE.search(match.string[: match.start()])
+    before = _name_before(match)
     after = _NAME_AFTER.match(match.string, match.end())
     if before and before[1].lower() not in _TITLES and _SURNAME.search(before[1]):
         return ". " if after else ""
@@ -167,7 +174,7 @@ def _first(match: re.Match[str]) -> str:
 
 
 def _last(match: re.Match[str]) -> str:
-    before = _NAME_BEFORE.search(match.string[: match.start()])
+    before = _name_before(match)
     is_name = before and before[1].lower() not in NAMED_BY_LETTER
     return "" if is_name else match[0]
 
@@ -260,7 +267,9 @@ def _noun(match: re.Match[str]) -> str:
     stopped = match[0].endswith(".")
     if not stopped and key in NEEDS_STOP:
         return match[0]
-    if key in UNITS and _NUMBER_BEFORE.search(match.string[: match.start()]):
+    if key in UNITS and _NUMBER_BEFORE.search(
+        match.string[max(0, match.start() - 24) : match.start()]
+    ):
         return match[0]
     return f"{DECLINED[key][_case_of_place(match)]} "
 
@@ -275,7 +284,9 @@ def _one_letter_before_digit(match: re.Match[str]) -> str:
 
 def _stopped(match: re.Match[str]) -> str:
     key = match["word"].lower()
-    if key in UNITS and _NUMBER_BEFORE.search(match.string[: match.start()]):
+    if key in UNITS and _NUMBER_BEFORE.search(
+        match.string[max(0, match.start() - 24) : match.start()]
+    ):
         return match[0]
     return f"{WITH_STOP[key]} "
 
@@ -380,7 +391,10 @@ def _letters(text: str) -> str:
 def _letter(match: re.Match[str]) -> str:
     letter = match[0]
     low = letter.lower()
-    if letter.isupper() and word_before(match) in NAMED_BY_LETTER:
+    before = word_before(match)
+    if letter.isupper() and before.startswith(LATIN_NAMED):
+        return LATIN_LETTER_NAMES.get(low, LETTER_NAMES[low])
+    if letter.isupper() and before in NAMED_BY_LETTER:
         return LETTER_NAMES[low]
     if low in _PREPOSITIONS_AND_VOWELS or letter in _PARTICLES:
         return letter

@@ -14,7 +14,8 @@ from typing import Final
 CYRILLIC: Final = "а-яёА-ЯЁ"
 LATIN: Final = "a-zA-Z"
 
-_KEPT: Final = frozenset("№₽€£")
+_KEPT: Final = frozenset("№₽€£°")
+_MARKS: Final = frozenset("™®©℠²³")
 _APOSTROPHES: Final = frozenset("'’‘`´ʼ＇′")
 _DASHES: Final = frozenset("–—―‒⸺﹘")
 _HYPHENS: Final = frozenset("-‐‑−⁃﹣－")
@@ -29,6 +30,12 @@ _OTHER_LATIN: Final = {
     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "ħ": "h", "ŋ": "ng",
 }  # fmt: skip
 _IS_PLAIN: Final = re.compile(rf"[{CYRILLIC}{LATIN}0-9]").fullmatch
+
+WEB_ADDRESS: Final = re.compile(
+    r"(?<![\w.@/-])(?:https?://)?(?:www\.)?"
+    r"(?P<place>[a-zA-Z0-9_-]+(?:[.@][a-zA-Z0-9_-]+)*\.[a-z]{2,8}(?!\w)(?:/[\w/?=&.-]*\w)?)"
+)
+"""A mail or web address; `place` is what people say of it."""
 
 _PARAGRAPH: Final = re.compile(r"[.,;:]?[^\S\n]*\n(?:[^\S\n]*\n)+")
 
@@ -58,7 +65,7 @@ def _plain(char: str) -> str:
 
 def _plain_beyond_ascii(char: str) -> str:
     category = unicodedata.category(char)
-    if category in ("Mn", "Me", "Cf"):
+    if category in ("Mn", "Me", "Cf") or char in _MARKS:
         return ""
     if category == "Nd":
         return str(unicodedata.digit(char))

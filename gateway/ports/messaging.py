@@ -1,14 +1,15 @@
 """What the product asks of a message channel, and what a channel reports back.
 
 An adapter takes an `OutgoingMessage`, speaks its provider's wire format and answers with the
-provider's id or raises `SendError`. What comes in by webhook it turns into `InboundMessage` and
-`InboundReceipt`; it decides nothing.
+provider's id or raises `SendError`. What comes in by webhook it turns into `InboundMessage`,
+`InboundReceipt` and `InboundLink`; it decides nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from gateway.core.case import Content
@@ -48,7 +49,8 @@ class OutgoingMessage:
     `opaque` comes back in receipts where the provider allows it and leads to the attempt
     (`opaque_of` / `attempt_of`). `session_open` tells that the patient wrote on this channel in
     the last 24 hours, so free text is allowed. `account` is the patient's opaque id on the
-    channel where it is known, `to` the number in E.164.
+    channel where it is known, `to` the number in E.164. `asks_number` is the title of a button
+    with which the patient lets the messenger tell their number, instead of `content.buttons`.
     """
 
     clinic: str
@@ -60,6 +62,7 @@ class OutgoingMessage:
     opaque: str
     session_open: bool
     reply_to: str | None = None
+    asks_number: str | None = None
 
 
 class Messaging(Protocol):
@@ -80,6 +83,17 @@ class Messaging(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Linking(Protocol):
+    """A messenger where only the patient can begin: whoever opens the link is known by it."""
+
+    def link(self, clinic: str, branch: str, token: str) -> str | None:
+        """Return the address that opens the chat and brings `token`; None without a sender.
+
+        `token` has 1 to 64 characters of A-Z a-z 0-9 _ -, else `ValueError`.
+        """
         ...
 
 
@@ -121,7 +135,34 @@ class InboundReceipt:
     account: str | None = None
 
 
-Inbound: TypeAlias = InboundMessage | InboundReceipt
+class LinkStep(StrEnum):
+    """What a patient did about being reachable on a messenger."""
+
+    STARTED = "started"  # opened the chat; `token` is what our link carried, if it was ours
+    SHARED = "shared"  # let the messenger tell `number`, which it vouches for
+    ENDED = "ended"  # stopped or blocked us: nothing can be sent any more
+
+
+@dataclass(frozen=True, slots=True)
+class InboundLink:
+    """A patient became reachable on a messenger, or no longer is.
+
+    `account` is the sender's opaque id there. A `token` proves nothing by itself: whoever made it
+    knows which number it was for and that it counts once. `number` (E.164) is the sender's own,
+    never that of somebody whose contact they passed on.
+    """
+
+    id: str
+    channel: Channel
+    sender: str
+    at: datetime
+    account: str
+    step: LinkStep
+    token: str | None = None
+    number: str | None = None
+
+
+Inbound: TypeAlias = InboundMessage | InboundReceipt | InboundLink
 
 
 def opaque_of(ref: Ref, attempt: str) -> str:

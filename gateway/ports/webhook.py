@@ -11,12 +11,15 @@ from gateway.ports.messaging import Inbound
 
 @dataclass(frozen=True, slots=True)
 class RawRequest:
-    """A request exactly as it came in. Header names are lower case; `url` is the public one."""
+    """A request exactly as it came in. Header names are lower case; `url` is the public one.
+
+    Headers stay out of `repr`: some providers prove themselves by a secret that stands in one.
+    """
 
     method: str
     url: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 

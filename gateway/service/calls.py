@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.core.case import Case
 from gateway.core.clinic import Branch
 from gateway.core.events import CallAnswered, CallEnded, CallNotPlaced, Event, KeyPressed
-from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult
+from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult, Status
 from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
@@ -46,8 +46,9 @@ async def hold_call(
         await report(order.ref, CallEnded(order.attempt, error.result, code=error.code))
         return
     try:
-        await report(order.ref, CallAnswered(order.attempt))
-        ended = await _Dialogue(line, order, branch, voice, speaker, report).lead()
+        case = await report(order.ref, CallAnswered(order.attempt))
+        dialogue = _Dialogue(line, order, branch, voice, speaker, report)
+        ended = await (dialogue.lead() if still_asked(case, order) else dialogue.take_back())
     finally:
         await line.hang_up()
     await report(order.ref, ended)
@@ -92,6 +93,13 @@ class _Dialogue:
         await self._line.play(turn, prompt)
         return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP, session.keys)
 
+    async def take_back(self) -> CallEnded:
+        """Tell that the visit has changed while the telephone rang (rule C-17)."""
+        session, _ = start(self._speaker.script)
+        _, turn = change(self._speaker.script, session)
+        await self._line.play(turn, self._speaker.prompt(turn.state))
+        return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP)
+
     def _cut_off(self, session: Session, heard: Heard) -> CallEnded:
         lost = isinstance(heard, Lost)
         result = CallResult.FAILED if lost else CallResult.HANGUP
@@ -118,6 +126,13 @@ class _Dialogue:
         except SpeechError as error:
             log.error("the robot cannot speak", extra={"code": error.code})
             return self._speaker.prompt(turn.state)
+
+
+def still_asked(case: Case | None, order: CallOrder) -> bool:
+    """Tell whether the visit is still the one that the call is about, and unconfirmed."""
+    if case is None or case.removed or case.snapshot.start != order.snapshot.start:
+        return False
+    return case.status is Status.UNCONFIRMED
 
 
 def came_true(answer: Answer, case: Case | None, order: CallOrder) -> bool:

@@ -1,15 +1,18 @@
-"""The small world around the demo: both sides in one place, and the same after a restart."""
+"""The small world around the demo: all sides in one place, and the same after a restart."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
-from adapters.sandbox import Sandbox, fresh_keys, keys_document, last_moment
+from adapters.sandbox import CALLER_NUMBER, Sandbox, fresh_keys, keys_document, last_moment
+from adapters.telephony.sandbox_rest import Order
 from gateway.clock import SystemClock
 from gateway.core.model import Status
+from gateway.errors import NotFound
 from gateway.scripts import load_texts
 from tests.adapters.schedule.test_sandbox import VISIT
 
@@ -56,11 +59,30 @@ async def test_everything_that_happens_is_a_change(tmp_path: Path) -> None:
     await world.close()
 
 
-async def test_both_sides_are_mounted(tmp_path: Path) -> None:
+async def test_a_call_is_seen_and_remembered(tmp_path: Path) -> None:
+    first = town(tmp_path)
+    account = first.telephones.accounts[KEYS.twilio_account_sid]
+    order = Order(NUMBER, CALLER_NUMBER, "http://127.0.0.1:1/voice")
+    made = first.telephones.create(account, order)
+    [call] = first.calls()
+    assert (call["id"], call["number"], call["caller"]) == (made.sid, NUMBER, CALLER_NUMBER)
+    for impossible in (first.answer, first.decline, first.ignore, first.hang_up, first.audio):
+        with pytest.raises(NotFound):
+            impossible(NUMBER)
+    with pytest.raises(NotFound):
+        first.press(made.sid, "1")
+    await first.close()
+    assert last_moment(tmp_path) == made.created_at
+    second = town(tmp_path)
+    assert second.calls() == first.calls()
+    await second.close()
+
+
+async def test_all_sides_are_mounted(tmp_path: Path) -> None:
     app, world = web.Application(), town(tmp_path)
     world.add_to(app)
     mounted = {resource.canonical for resource in app.router.resources()}
-    assert mounted == {"/sandbox/whatsapp", "/sandbox/schedule"}
+    assert mounted == {"/sandbox/whatsapp", "/sandbox/twilio", "/sandbox/schedule"}
     await world.close()
 
 
@@ -68,4 +90,6 @@ def test_keys_are_new_each_time_and_not_shown() -> None:
     other = fresh_keys("chk_demo")
     assert keys_document(KEYS).keys() == keys_document(other).keys()
     assert KEYS.schedule_secret != other.schedule_secret
-    assert KEYS.schedule_secret not in repr(KEYS)
+    assert KEYS.twilio_auth_token != other.twilio_auth_token
+    for secret in keys_document(KEYS).values():
+        assert secret not in repr(KEYS)

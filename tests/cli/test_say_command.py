@@ -11,13 +11,13 @@ import pytest
 
 from gateway.cli.say_command import chosen
 from gateway.ports.schema_speech import SpeechSettings
+from tests.cli import support
 from tests.cli.conftest import Command
-from tests.cli.support import ROOT, command, environment
 
 
-def test_a_text_becomes_a_file(callahead: Command, tmp_path: Path) -> None:
+def test_a_text_becomes_a_file(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    done = callahead("say", "Приём во вторник. Ждём вас!", "-o", out)
+    done = command("say", "Приём во вторник. Ждём вас!", "-o", out)
     assert (done.code, done.out) == (0, "")
     assert "s of speech" in done.err
     with wave.open(str(out)) as file:
@@ -25,22 +25,22 @@ def test_a_text_becomes_a_file(callahead: Command, tmp_path: Path) -> None:
         assert file.getnframes() > 8000
 
 
-def test_english_is_spoken_by_an_engine_that_knows_it(callahead: Command, tmp_path: Path) -> None:
-    assert callahead("say", "Good morning", "--lang", "en", "-o", tmp_path / "a.wav").code == 0
+def test_english_is_spoken_by_an_engine_that_knows_it(command: Command, tmp_path: Path) -> None:
+    assert command("say", "Good morning", "--lang", "en", "-o", tmp_path / "a.wav").code == 0
 
 
-def test_the_words_can_be_looked_at(callahead: Command) -> None:
-    done = callahead("say", "каб. 212", "--text-only")
+def test_the_words_can_be_looked_at(command: Command) -> None:
+    done = command("say", "каб. 212", "--text-only")
     assert (done.code, done.out, done.err) == (0, "кабинет двести двенадцать\n", "")
 
 
 def test_sound_on_standard_output_is_not_mixed_with_words() -> None:
     done = subprocess.run(
-        command("say", "Да", "-o", "-"),
+        support.command("say", "Да", "-o", "-"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        cwd=ROOT,
-        env=environment(),
+        cwd=support.ROOT,
+        env=support.environment(),
         timeout=30,
         check=True,
     )
@@ -59,24 +59,22 @@ def test_sound_on_standard_output_is_not_mixed_with_words() -> None:
     ],
 )
 def test_wrong_use_is_told_by_argument(
-    callahead: Command, arguments: tuple[str, ...], told: str
+    command: Command, arguments: tuple[str, ...], told: str
 ) -> None:
-    done = callahead("say", *arguments)
+    done = command("say", *arguments)
     assert (done.code, done.out) == (2, "")
     assert told in done.err
 
 
-def test_an_engine_without_the_language_is_told_in_words(
-    callahead: Command, tmp_path: Path
-) -> None:
-    done = callahead("say", "Да", "--engine", "espeak_ng", "-o", tmp_path / "x.wav")
+def test_an_engine_without_the_language_is_told_in_words(command: Command, tmp_path: Path) -> None:
+    done = command("say", "Да", "--engine", "espeak_ng", "-o", tmp_path / "x.wav")
     assert done.code == 1
     assert done.err == "callahead: no engine has a voice for this language\n"
     assert not (tmp_path / "x.wav").exists()
 
 
-def test_a_folder_that_is_not_there_is_told(callahead: Command, tmp_path: Path) -> None:
-    done = callahead("say", "Да", "-o", tmp_path / "none" / "x.wav")
+def test_a_folder_that_is_not_there_is_told(command: Command, tmp_path: Path) -> None:
+    done = command("say", "Да", "-o", tmp_path / "none" / "x.wav")
     assert done.code == 1
     assert "No such file or directory" in done.err
 

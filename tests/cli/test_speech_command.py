@@ -20,14 +20,14 @@ def replaced(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
 
 
 def test_the_settings_to_add_are_data_and_the_rest_is_words(
-    callahead: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(folder: Path, tell: Tell) -> Mapping[str, object]:
         tell("fetching …")
         return {"library": str(folder / "lib"), "voice": "anna"}
 
     replaced(monkeypatch, work)
-    done = callahead("speech", "setup", "rhvoice", "--data", tmp_path)
+    done = command("speech", "setup", "rhvoice", "--data", tmp_path)
     assert done.code == 0
     [first, second] = yaml.safe_load(done.out)["speech"]["engines"]
     library = str(tmp_path / "speech" / "rhvoice" / "lib")
@@ -36,17 +36,17 @@ def test_the_settings_to_add_are_data_and_the_rest_is_words(
     assert "fetching …" in done.err
 
 
-def test_what_is_not_possible_is_told(callahead: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_possible_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def work(folder: Path, tell: Tell) -> Mapping[str, object]:
         raise CallaheadError("this machine has no apt-get")
 
     replaced(monkeypatch, work)
-    done = callahead("speech", "setup", "rhvoice")
+    done = command("speech", "setup", "rhvoice")
     assert (done.code, done.out) == (1, "")
     assert done.err == "callahead: this machine has no apt-get\n"
 
 
-def test_speech_alone_says_what_it_can_do(callahead: Command) -> None:
-    done = callahead("speech")
+def test_speech_alone_says_what_it_can_do(command: Command) -> None:
+    done = command("speech")
     assert done.code == 2
     assert "setup" in done.err

@@ -18,7 +18,13 @@ from gateway.core.case import Button
 from gateway.core.events import Failure, Receipt
 from gateway.core.model import Answer
 from gateway.errors import Forbidden, Unauthenticated
-from gateway.ports.messaging import InboundMessage, InboundReceipt, Messaging, SendError
+from gateway.ports.messaging import (
+    InboundLink,
+    InboundMessage,
+    InboundReceipt,
+    Messaging,
+    SendError,
+)
 from gateway.ports.messaging import OutgoingMessage as Outgoing
 from gateway.ports.webhook import RawRequest, Webhook
 
@@ -30,7 +36,8 @@ class Peer:
     `message` is one that the adapter can send. `accept`, `impossible`, `temporary`, `reject` and
     `lose` say how the provider answers from now on (`lose`: the request arrives, no answer
     comes), `asked` how many requests it got. `inbound` are properly signed webhooks, and
-    `secrets` what must never be told.
+    `secrets` what must never be told. `signs_body` False: the provider proves itself by a secret
+    alone, which does not depend on the body.
     """
 
     messaging: Messaging
@@ -45,6 +52,7 @@ class Peer:
     secrets: tuple[str, ...]
     webhook: Webhook | None = None
     inbound: tuple[RawRequest, ...] = ()
+    signs_body: bool = True
 
 
 async def error_of(peer: Peer, message: Outgoing | None = None) -> SendError:
@@ -61,8 +69,7 @@ class MessagingConformance:
         assert can.channel is peer.messaging.channel is peer.message.channel
         assert can.text_max > 0
         assert (can.buttons_max > 0) == (can.button_title_max > 0) == (can.button_payload_max > 0)
-        assert can.receives == (peer.webhook is not None)
-        assert not can.receipts or can.receives
+        assert (can.receives or bool(can.receipts)) == (peer.webhook is not None)
         assert not can.quotes or can.receives
 
     async def test_it_serves_its_branch_and_no_other_clinic(self, peer: Peer) -> None:
@@ -82,6 +89,14 @@ class MessagingConformance:
     async def test_an_unreachable_number_is_impossible(self, peer: Peer) -> None:
         peer.impossible()
         assert (await error_of(peer)).failure is Failure.IMPOSSIBLE
+
+    @pytest.mark.rule("H-1")
+    async def test_nobody_is_reached_by_an_account_that_is_not_known(self, peer: Peer) -> None:
+        if not peer.capabilities.by_account:
+            pytest.skip("the channel goes by numbers")
+        error = await error_of(peer, replace(peer.message, account=None))
+        assert error.failure is Failure.IMPOSSIBLE
+        assert peer.asked() == 0
 
     @pytest.mark.rule("H-2")
     async def test_what_may_pass_is_temporary(self, peer: Peer) -> None:
@@ -132,7 +147,9 @@ class MessagingConformance:
             told.append(repr(request))
         ours = [r for r in caplog.records if r.name.startswith("callahead")]
         told += [f"{record.getMessage()} {vars(record)}" for record in ours]
-        for secret in (*peer.secrets, peer.message.to.lstrip("+"), peer.message.content.text):
+        private = [peer.message.to.lstrip("+"), peer.message.content.text]
+        private += [peer.message.account] if peer.message.account else []
+        for secret in (*peer.secrets, *private):
             assert secret not in "\n".join(told)
 
     def test_only_the_providers_own_signature_is_taken(self, peer: Peer) -> None:
@@ -140,8 +157,9 @@ class MessagingConformance:
             pytest.skip("the channel has no webhook")
         for request in peer.inbound:
             peer.webhook.verify(request)
-            with pytest.raises((Forbidden, Unauthenticated)):
-                peer.webhook.verify(replace(request, body=request.body + b" "))
+            if peer.signs_body:
+                with pytest.raises((Forbidden, Unauthenticated)):
+                    peer.webhook.verify(replace(request, body=request.body + b" "))
             with pytest.raises(Unauthenticated):
                 peer.webhook.verify(replace(request, headers={}))
 
@@ -150,7 +168,10 @@ class MessagingConformance:
             pytest.skip("the channel has no webhook")
         found = [item for request in peer.inbound for item in peer.webhook.parse(request)]
         assert {item.channel for item in found} == {peer.capabilities.channel}
-        assert {type(item) for item in found} == {InboundMessage, InboundReceipt}
+        can, kinds = peer.capabilities, {type(item) for item in found}
+        assert (InboundMessage in kinds) == can.receives
+        assert (InboundReceipt in kinds) == bool(can.receipts)
+        assert can.by_account or InboundLink not in kinds
         for item in found:
             assert item.at.tzinfo is not None
             assert item.number is None or item.number.startswith("+")

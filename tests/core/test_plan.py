@@ -358,9 +358,15 @@ def test_leases_of_what_is_under_way() -> None:
     assert plan.lease_end(an_attempt(state=S.STARTED, started_at=None)) is None
 
 
-def test_the_earliest_moment() -> None:
-    assert plan.earliest([None, NOON, TEN]) == TEN
-    assert plan.earliest([None]) is None
+@pytest.mark.parametrize(
+    ("one", "other", "earlier"),
+    [(NOON, TEN, TEN), (TEN, NOON, TEN), (None, TEN, TEN), (TEN, None, TEN), (None, None, None)],
+)
+def test_the_sooner_of_two_moments_that_may_be_missing(
+    one: datetime | None, other: datetime | None, earlier: datetime | None
+) -> None:
+    assert plan.sooner(one, other) == earlier
+
 
 
 @pytest.mark.rule("D-2")

@@ -182,6 +182,29 @@ def test_nobody_hears_confirmed_for_a_visit_that_changed_during_the_call(
     assert [turn.state for turn in line.played] == ["visit", "changed"]
 
 
+@pytest.mark.rule("C-17")
+@pytest.mark.parametrize("meanwhile", [{"status": "cancelled"}, {"status": "confirmed"}])
+def test_a_visit_that_changed_while_it_rang_is_not_asked_about(meanwhile: dict[str, str]) -> None:
+    line = ScriptedLine([Key("1")])
+
+    @on_virtual_time
+    async def check() -> None:
+        trunk = Trunk(line)
+        trunk.rings_s = 20.0
+        async with node(settings=by_call(), trunk=trunk) as here:
+            await here.record()
+            here.start()
+            await until(lambda: bool(trunk.dialled))
+            await here.record(appointment(**meanwhile))
+            await here.clock.sleep(60)
+            assert here.diary.statuses == []
+            assert not here.whatsapp.sent
+
+    check()
+    assert [turn.state for turn in line.played] == ["changed"]
+    assert line.hung_up
+
+
 @on_virtual_time
 async def test_the_same_answer_from_the_staff_meanwhile_is_the_truth() -> None:
     line = ScriptedLine([Key("1")])

@@ -27,7 +27,11 @@ def wav(hertz: float = 300, rate: int = 44_100) -> bytes:
 
 
 def folder_of(place: Path, index: object, **files: bytes) -> Path:
-    text = index if isinstance(index, str) else yaml.safe_dump(index, allow_unicode=True)
+    text = (
+        index
+        if isinstance(index, str)
+        else yaml.safe_dump(index, allow_unicode=True, sort_keys=False)
+    )
     (place / "index.yaml").write_text(text, encoding="utf-8")
     for name, content in files.items():
         (place / f"{name}.wav").write_bytes(content)

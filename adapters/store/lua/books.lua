@@ -1,12 +1,10 @@
--- Settings, write-offs and the feed.
+-- Settings, write-offs, and looking at cases again.
 --
 -- write_off    KEYS: {p}:due   ARGV: clinic, branch, day, number of its charges, write-off, next
 --              due time or '', retention in s, oldest day whose write-off is kept
 --              returns 1 recorded, 0 not; touches ledger:* days:* offs:* due
 -- save_clinic  KEYS: {p}:due   ARGV: clinic, version, settings, first imports, then branch and
 --              rates of each; returns 1 done, 0 conflict; touches clinic:* clinics rates:* rooms
--- publish      KEYS: {p}:due   ARGV: clinic, change id, change, retention in s
---              returns its seq; touches pushed:* seq:* feed:*
 -- wake_cases   KEYS: {p}:due   ARGV: clinic, branch, now, appointments
 --              returns how many are open; touches case:* open:* due
 
@@ -53,10 +51,6 @@ local function save_clinic(keys, argv)
   return 1
 end
 
-local function publish(keys, argv)
-  return publish_change(prefix(keys), argv[1], argv[2], argv[3], argv[4])
-end
-
 local function wake_cases(keys, argv)
   local p, clinic, branch, now = prefix(keys), argv[1], argv[2], argv[3]
   local woken = 0
@@ -75,5 +69,4 @@ end
 
 register('write_off', write_off)
 register('save_clinic', save_clinic)
-register('publish', publish)
 register('wake_cases', wake_cases)

@@ -16,18 +16,6 @@ local function of_branch(p, what, clinic, branch)
   return p .. what .. ':' .. clinic .. ':' .. branch
 end
 
--- Put a change into the clinic's feed once; return its seq.
-local function publish_change(p, clinic, id, change, retention)
-  local pushed = p .. 'pushed:' .. id
-  local seq = redis.call('GET', pushed)
-  if seq then return tonumber(seq) end
-  seq = redis.call('INCR', p .. 'seq:' .. clinic)
-  redis.call('SET', pushed, num(seq), 'EX', retention)
-  redis.call('ZADD', p .. 'feed:' .. clinic, num(seq), change)
-  redis.call('EXPIRE', p .. 'feed:' .. clinic, retention)
-  return seq
-end
-
 local function server_seconds()
   return tonumber(redis.call('TIME')[1])
 end

@@ -20,7 +20,7 @@ _EPHEMERAL: Final = range(32768, 61000)
 """Ports that Linux gives to anybody who asks (ip_local_port_range)."""
 
 _RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
-_HOST: Final = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$"
+_HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 _PORT_OF: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
@@ -62,9 +62,30 @@ def _port(text: str) -> int:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
-_User = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+*#-]{1,64}$")]
-_Digits = Annotated[str, Field(pattern=r"^[0-9*#]{0,10}$")]
+
+
+def _like(pattern: str, words: str) -> AfterValidator:
+    """Check a text by a pattern, and say in words what it must be."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise bad(f"must be {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+_Host = Annotated[str, _like(_HOST, "a host's name or address")]
+_Word = Annotated[str, _like(r"[A-Za-z0-9_.-]{1,40}", "one word of Latin letters, digits, . _ -")]
+_User = Annotated[
+    str, _like(r"[A-Za-z0-9_.+*#-]{1,64}", "a number or a user's name, without spaces")
+]
+_Display = Annotated[
+    str, _like(r'[^"\\<>\r\n]{0,60}', "at most 60 characters, without quotes, <, > and \\")
+]
+_CountryCode = Annotated[str, _like(r"[1-9][0-9]{0,2}", "1 to 3 digits, without +")]
+_Digits = Annotated[str, _like(r"[0-9*#]{0,10}", "at most 10 digits, * and #")]
 
 
 def ports_of(text: str) -> range:
@@ -90,7 +111,7 @@ class TrunkConfig(StrictModel):
 
     name: _Word
     proxy: Annotated[str, AfterValidator(_proxy)]
-    domain: Annotated[str, Field(pattern=_HOST)] | None = None
+    domain: _Host | None = None
     transport: Literal["udp", "tcp", "tls"] = "udp"
     tls_verify: bool = True
     tls_ca_file: str | None = None
@@ -101,9 +122,9 @@ class TrunkConfig(StrictModel):
     register_account: Annotated[bool, Field(alias="register")] = False
     expires_s: Annotated[int, Field(ge=60, le=86400)] = 300
     caller: _User
-    caller_name: Annotated[str, Field(pattern=r'^[^"\\<>\r\n]{0,60}$')] = ""
+    caller_name: _Display = ""
     number_form: NumberForm = "plus"
-    country_code: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")] = "7"
+    country_code: _CountryCode = "7"
     national_prefix: _Digits = "8"
     international_prefix: _Digits = "810"
     prefix: _Digits = ""

@@ -126,12 +126,16 @@ class Pool:
         self._closing = False
         self._failures = 0
         self._start_at = 0.0
-        self._born: dict[int, float] = {}
+        self._starting = asyncio.Lock()
 
     @property
     def busy(self) -> int:
         """Calls that are under way."""
         return sum(len(card.calls) for card in self.cards)
+
+    @property
+    def _active(self) -> list[Card]:
+        return [card for card in self.cards if not card.retired and not card.dead]
 
     # --- Placing calls --------------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ class Pool:
                 raise NotPlaced("closing")
             if self.busy >= self._lines:
                 raise NotPlaced("no_line")
-            usable = [card for card in self.cards if card.ready and card.free and not card.dead]
+            usable = [card for card in self._active if card.ready and card.free]
             now = loop.time()
             rested = [card for card in usable if card.dial_at <= now]
             if rested:
@@ -171,13 +175,13 @@ class Pool:
             if not usable:
                 self._want_one_more()
             if now >= until:
-                raise NotPlaced("no_line" if usable else "no_card")
+                raise NotPlaced("no_line") if usable else NotPlaced("no_card", alert=True)
             wake_at = min([card.dial_at for card in usable] + [until])
             await self._wait_freed(wake_at - now)
 
     def _want_one_more(self) -> None:
-        if len(self.cards) < self._cards_max:
-            self._wanted = max(self._wanted, min(self._cards_max, len(self.cards) + 1))
+        if len(self._active) < self._cards_max:
+            self._wanted = max(self._wanted, len(self._active) + 1)
             self._work.set()
 
     async def _wait_freed(self, seconds: float) -> None:
@@ -205,49 +209,56 @@ class Pool:
 
     def _nap(self) -> float:
         """Sleep until the next pulse, or until a card may be started again."""
-        if len(self.cards) >= self._wanted:
+        if len(self._active) >= self._wanted:
             return BEAT_S
         left = self._start_at - asyncio.get_running_loop().time()
         return min(BEAT_S, max(0.005, left))
 
     async def _start_wanted(self) -> None:
         loop = asyncio.get_running_loop()
-        while len(self.cards) < self._wanted and not self._closing:
-            if loop.time() < self._start_at:
-                return
-            try:
+        while len(self._active) < self._wanted and loop.time() >= self._start_at:
+            async with self._starting:
+                if self._closing:
+                    return
                 await self._start_card()
-            except ZygoteDied:
-                self._back_off()
-                return
 
     async def _start_card(self) -> None:
         slot = self._slots.take()
         if slot is None:
-            self._back_off()
+            self._failed("no ports left")
             return
         try:
             stream, handle = await (await self._zygotes.get()).fork()
+        except ZygoteDied:
+            self._slots.give_back(slot)
+            self._failed("no zygote")
+            return
         except BaseException:
             self._slots.give_back(slot)
             raise
-        loop = asyncio.get_running_loop()
-        card = Card(self, slot, handle, loop.time)
-        self._born[slot] = loop.time()
+        card = Card(self, slot, handle, asyncio.get_running_loop().time)
         self.cards.append(card)
         await card.connect(stream, self._setup(slot))
 
-    def _back_off(self) -> None:
+    def _failed(self, why: str) -> None:
+        """Rest before the next start, longer after each failure; the first costs nothing."""
         self._failures += 1
-        pause = min(BACK_OFF_MAX_S, 0.1 * 2 ** min(self._failures, 10))
+        pause = 0.0 if self._failures == 1 else min(BACK_OFF_MAX_S, 0.1 * 2**self._failures)
         self._start_at = asyncio.get_running_loop().time() + pause
-        _log.error("sip_card_start_failed", extra={"trunk": self._name, "again_s": pause})
+        extra = {"trunk": self._name, "why": why, "again_s": pause}
+        _log.error("sip_card_failed", extra=extra)
+
+    def renew(self) -> None:
+        """Replace all cards by new ones, with new settings; calls under way end on the old."""
+        for card in self._active:
+            card.retire()
+        self._registrar = None
+        self._work.set()
 
     # --- What cards report ----------------------------------------------------------------------
 
     def card_ready(self, card: Card) -> None:
         """Let calls have it; the first one registers."""
-        self._failures = 0
         if self._registers and self._registrar is None:
             self._appoint(card)
         self._freed.set()
@@ -257,26 +268,23 @@ class Pool:
         self._freed.set()
 
     def card_registered(self, card: Card, registration: Registration) -> None:
-        """Pass on what the registering card hears."""
+        """Pass on what the registering card hears; an old one gives its registration back."""
         if card is self._registrar:
             self._on_registration(registration)
 
     def card_died(self, card: Card) -> None:
         """Replace it; at once if it had lived."""
-        with contextlib.suppress(ValueError):
-            self.cards.remove(card)
+        self.cards.remove(card)
         self._slots.give_back(card.slot)
-        lived = asyncio.get_running_loop().time() - self._born.pop(card.slot, 0.0)
         if self._closing:
             return
-        _log.error("sip_card_died", extra={"trunk": self._name, "slot": card.slot})
-        if not card.ready or (lived < LIVED_S and self._failures):
-            self._back_off()
-        elif lived < LIVED_S:
-            self._failures += 1
+        if not card.retired:
+            if asyncio.get_running_loop().time() - card.born >= LIVED_S:
+                self._failures = 0
+            self._failed("it died")
         if card is self._registrar:
             self._registrar = None
-            heir = next((one for one in self.cards if one.ready and not one.dead), None)
+            heir = next((one for one in self._active if one.ready), None)
             if heir is not None:
                 self._appoint(heir)
         self._work.set()
@@ -298,16 +306,23 @@ class Pool:
         self._closing = True
         self._work.set()
         self._freed.set()
-        cards = list(self.cards)
+        async with self._starting:  # no card is left half started
+            cards = list(self.cards)
         for card in cards:
             card.quit()
-        try:
-            async with asyncio.timeout(QUIT_S):
-                for card in cards:
-                    await card.gone.wait()
-        except TimeoutError:
+        if not await _all_gone(cards):
             _log.error("sip_cards_killed", extra={"trunk": self._name})
             for card in cards:
                 card.kill()
+            await _all_gone(cards)
+
+
+async def _all_gone(cards: list[Card]) -> bool:
+    """Wait for processes to end; False if some do not."""
+    try:
+        async with asyncio.timeout(QUIT_S):
             for card in cards:
                 await card.gone.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -34,6 +34,9 @@ from adapters.telephony.sip.zygote_client import kill
 HANG_S: Final = 1.0
 """A card whose main thread says nothing for so long hangs: its callers hear nothing either."""
 
+START_S: Final = 5.0
+"""A card that is not ready by then will never be."""
+
 DIAL_GAP_S: Final = 0.05
 """A card keeps closed sockets for half a second and aborts when it runs out of them, at about 55
 dials a second; 20 are safe."""
@@ -71,10 +74,10 @@ class Card(asyncio.Protocol):
 
     def __init__(self, owner: Owner, slot: int, handle: int, now: Callable[[], float]) -> None:
         self.slot = slot
-        self.ready = self.dead = False
+        self.ready = self.dead = self.retired = False
+        self.born = now()
         self.calls: dict[str, Call] = {}
         self.dial_at = 0.0
-        self.quit_at: float | None = None
         self._owner = owner
         self._handle = handle
         self._now = now
@@ -88,7 +91,12 @@ class Card(asyncio.Protocol):
         """Begin to talk."""
         loop = asyncio.get_running_loop()
         self._silent_since = self._now()
-        await loop.create_unix_connection(lambda: self, sock=stream)
+        try:
+            await loop.create_unix_connection(lambda: self, sock=stream)
+        except BaseException:
+            stream.close()  # the card takes that for the end
+            self.connection_lost(None)
+            raise
         self.send(setup)
 
     @property
@@ -118,7 +126,7 @@ class Card(asyncio.Protocol):
             self._pings += 1
             self._silent_since = self._now()
             self.send(Ping(self._pings))
-        elif self._now() - self._silent_since > HANG_S:
+        elif self._now() - self._silent_since > (HANG_S if self.ready else START_S):
             _log.error("sip_card_hangs", extra={"slot": self.slot, "calls": len(self.calls)})
             self.kill()
 
@@ -127,9 +135,14 @@ class Card(asyncio.Protocol):
         if self._silent_since is not None:
             self._silent_since = self._now()
 
+    def retire(self) -> None:
+        """Take no new calls, and quit when the last one has ended."""
+        self.retired = True
+        if not self.calls:
+            self.quit()
+
     def quit(self) -> None:
         """Ask it to end its calls and itself."""
-        self.quit_at = self._now()
         self.send(Quit())
 
     def kill(self) -> None:
@@ -155,6 +168,8 @@ class Card(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Its process has ended."""
+        if self.dead:
+            return
         self.dead = True
         os.close(self._handle)
         calls, self.calls = self.calls, {}
@@ -189,4 +204,6 @@ class Card(asyncio.Protocol):
             self.dial_at = self._now() + NO_LINE_REST_S
         if isinstance(event, Disconnected | NoLine):
             del self.calls[event.call]
+            if self.retired and not self.calls:
+                self.quit()
             self._owner.card_freed(self)

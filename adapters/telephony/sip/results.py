@@ -105,7 +105,7 @@ TABLE: Final = (
 )
 """Most particular first."""
 
-NETWORK_FAILURES: Final = _codes(27, 31, 34, 38, 41, 42, 47, 102, 111, 127)
+NETWORK_FAILURES: Final = _codes(27, 34, 38, 41, 42, 47, 102, 111)
 """Causes with which a network, not a person, ends a call that was answered (ITU-T Q.850)."""
 
 

@@ -25,6 +25,7 @@ REFUSED_AGAIN_S: Final = 300.0
 """A refused registration is tried again after this: somebody may have corrected the account."""
 
 RESOLVE_AGAIN_S: Final = 300.0
+RESOLVE_RETRY_S: Final = 5.0
 RESOLVE_WAIT_S: Final = 5.0
 
 _log = logging.getLogger("callahead.sip")
@@ -182,21 +183,25 @@ class _OneTrunk:
     async def _keep_address(self) -> None:
         """Find the proxy's address, for the cards must not wait for name servers."""
         while not self._closing.is_set():
-            address = await self._resolve()
-            if address is not None:
-                self._address = address
+            addresses = await self._resolve()
+            if addresses and self._address not in addresses:
+                moved, self._address = self._address is not None, addresses[0]
                 self._resolved.set()
-            await _within(RESOLVE_AGAIN_S if address is not None else 5.0, self._closing)
+                if moved:
+                    _log.warning("sip_trunk_moved", extra={"trunk": self.config.name})
+                    self._pool.renew()
+            await _within(RESOLVE_AGAIN_S if addresses else RESOLVE_RETRY_S, self._closing)
 
-    async def _resolve(self) -> str | None:
+    async def _resolve(self) -> list[str]:
+        """Return the proxy's addresses, none if nobody tells."""
         host, port = self.config.host, self.config.port
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, port, family=socket.AF_INET)
         except OSError:
             _log.error("sip_trunk_unknown_host", extra={"trunk": self.config.name})
-            return None
-        return str(found[0][4][0])
+            return []
+        return [str(entry[4][0]) for entry in found]
 
     def _setup(self, slot: int) -> Setup:
         config, every = self.config, self._all

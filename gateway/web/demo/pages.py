@@ -51,6 +51,8 @@ STATIC = {
     "demo.css": "text/css",
     "demo.js": "text/javascript",
     "dom.js": "text/javascript",
+    "calls.js": "text/javascript",
+    "ring.js": "text/javascript",
     "chats.js": "text/javascript",
     "schedule.js": "text/javascript",
     "words.js": "text/javascript",
@@ -73,6 +75,12 @@ class TapModel(StrictModel):
 
     message: str
     button: int = Field(ge=0, le=9)
+
+
+class KeyModel(StrictModel):
+    """A patient presses a key of the phone."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9*#]$")]
 
 
 class ActModel(StrictModel):
@@ -102,6 +110,7 @@ class ClockModel(StrictModel):
 
 
 _SAY, _TAP = TypeAdapter(SayModel), TypeAdapter(TapModel)
+_KEY = TypeAdapter(KeyModel)
 _ACT, _VISIT, _CLOCK = TypeAdapter(ActModel), TypeAdapter(VisitModel), TypeAdapter(ClockModel)
 _STATUS = {
     "confirm": "confirmed",
@@ -139,6 +148,10 @@ class DemoPages:
         app.router.add_post("/demo/chats/{number}/messages", change(self.say))
         app.router.add_post("/demo/chats/{number}/taps", change(self.tap))
         app.router.add_post("/demo/chats/{number}/read", change(self.read))
+        app.router.add_get("/demo/audio/{name:[0-9a-f]+}.wav", show(self.audio))
+        app.router.add_post("/demo/phones/{number}/{deed:answer|decline|ignore}", change(self.ring))
+        app.router.add_post("/demo/calls/{id}/keys", change(self.press))
+        app.router.add_post("/demo/calls/{id}/hang-up", change(self.hang_up))
         app.router.add_post("/demo/schedule", change(self.add_visit))
         app.router.add_post("/demo/schedule/{id}", change(self.act))
         app.router.add_post("/demo/clock", change(self.set_clock))
@@ -258,6 +271,47 @@ class DemoPages:
             if chat["number"] == number and chat["has_account"]:
                 return number
         raise NotFound
+
+    async def ring(self, request: web.Request) -> None:
+        """Pick up a phone that rings, press the call away, or silence it."""
+        number = request.match_info["number"]
+        deeds = {
+            "answer": self._town.answer,
+            "decline": self._town.decline,
+            "ignore": self._town.ignore,
+        }
+        deeds[request.match_info["deed"]](number)
+
+    async def press(self, request: web.Request) -> None:
+        """Press a key during a call."""
+        pressed = checked(_KEY, await read_json(request, BODY_BYTES_MAX))
+        self._town.press(request.match_info["id"], pressed.key)
+
+    async def hang_up(self, request: web.Request) -> None:
+        """End a call."""
+        self._town.hang_up(request.match_info["id"])
+
+    async def audio(self, request: web.Request) -> web.StreamResponse:
+        """Hand out what a call is playing, to the letter; some browsers ask for it in parts."""
+        body = self._town.audio(request.match_info["name"])
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, max-age=3600",
+            "X-Content-Type-Options": "nosniff",
+        }
+        try:
+            start, stop, _ = request.http_range.indices(len(body))
+        except ValueError:
+            start, stop = 0, len(body)
+        whole = (start, stop) == (0, len(body))
+        if not whole:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
+        return web.Response(
+            status=200 if whole else 206,
+            body=body[start:stop],
+            content_type="audio/wav",
+            headers=headers,
+        )
 
     # What the staff does
 

@@ -12,7 +12,8 @@ class Town(Protocol):
 
     Visits are appointments as the API takes them. A chat is `{number, has_account,
     reads_at_once, messages}`, a message `{id, mine, at, text, kind, buttons, quote, state,
-    template}`.
+    template}`, a call `{id, number, caller, state, at, ended_by, seconds, machine, silenced,
+    in_hand, listening, keys, playing: {audio, seconds, count}}`.
     """
 
     def visits(self) -> tuple[Json, ...]:
@@ -21,6 +22,14 @@ class Town(Protocol):
 
     def chats(self) -> tuple[Json, ...]:
         """Return every phone with its messages, oldest first."""
+        ...
+
+    def calls(self) -> tuple[Json, ...]:
+        """Return every call to a patient, oldest first."""
+        ...
+
+    def audio(self, name: str) -> bytes:
+        """Return the WAV file that a call was told to play; raise `NotFound`."""
         ...
 
     async def changed(self, count: int) -> int:
@@ -37,6 +46,26 @@ class Town(Protocol):
 
     async def read(self, number: str) -> None:
         """Look at everything that has arrived on a phone."""
+        ...
+
+    def answer(self, number: str) -> None:
+        """Pick up a patient's phone that rings; raise `NotFound`."""
+        ...
+
+    def decline(self, number: str) -> None:
+        """Press a call away; raise `NotFound`."""
+        ...
+
+    def ignore(self, number: str) -> None:
+        """Silence a phone and let it ring; raise `NotFound`."""
+        ...
+
+    def press(self, call: str, key: str) -> None:
+        """Press a key during a call; raise `NotFound`."""
+        ...
+
+    def hang_up(self, call: str) -> None:
+        """End a call; raise `NotFound`."""
         ...
 
     def put(self, appointment: Json) -> None:

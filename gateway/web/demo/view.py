@@ -15,11 +15,14 @@ from gateway.ports.store import Kind, Ref
 from gateway.service.assembly import Service
 from gateway.web.demo.town import Json, Town
 
+CALLS_SHOWN_MAX = 200
+"""The newest calls are shown; a day of the demo has a tenth of that."""
+
 FLAGS = ("anonymous", "club", "service", "booked_online", "online_consultation")
 
 
 class View:
-    """Builds the items: `visit:<id>` and `chat:<number>`."""
+    """Builds the items: `visit:<id>`, `chat:<number>` and `call:<id>`."""
 
     def __init__(self, service: Service, town: Town, clinic: str) -> None:
         self._service = service
@@ -41,6 +44,8 @@ class View:
             person = people.get(chat["number"], _STRANGER)
             if person["name"] or chat["messages"]:
                 found[f"chat:{chat['number']}"] = {**chat, **person}
+        for call in self._town.calls()[-CALLS_SHOWN_MAX:]:
+            found[f"call:{call['id']}"] = call
         return found
 
     async def _visit(self, visit: Json, clinic: Clinic) -> Json:

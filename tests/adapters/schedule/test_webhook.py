@@ -11,7 +11,6 @@ import pytest
 import standardwebhooks
 
 from adapters.http import HttpClient, HttpResponse
-from adapters.schedule.standard_webhooks import key_of, verify
 from adapters.schedule.webhook import (
     Config,
     WebhookSchedule,
@@ -20,6 +19,7 @@ from adapters.schedule.webhook import (
     webhook_client,
     webhook_id,
 )
+from adapters.standard_webhooks import key_of, verify
 from gateway.core.model import Appointment, Person, Source, Status
 from gateway.errors import InvalidInput, Problem
 from gateway.ports.schedule import (

@@ -17,7 +17,7 @@ import pytest
 from adapters.journal import Journal
 from adapters.telephony.sandbox_audio import AUDIO_FILES_MAX, AudioShelf
 from adapters.telephony.sandbox_phone import By, CallState, Faults, Habit
-from adapters.telephony.twilio_signature import read_form
+from adapters.twilio_signature import read_form
 from gateway.core.model import CallResult
 from gateway.errors import NotFound
 from gateway.ivr.menu import Key, Silence
@@ -40,26 +40,6 @@ CONFIRMS = Habit(answers_after_s=3, keys="1", thinks_s=2)
 async def town() -> AsyncIterator[Town]:
     async with open_town() as opened:
         yield opened
-
-
-async def until(town: Town, state: CallState) -> None:
-    """Let time pass until the only call stands so."""
-
-    async def wait() -> None:
-        while town.call.state is not state:
-            await town.world.changes.after(town.world.changes.count)
-
-    await town.clock.drive(wait())
-
-
-async def until_it(town: Town, what: str) -> None:
-    """Let time pass until the only call listens, or plays."""
-
-    async def wait() -> None:
-        while not getattr(town.call, what):
-            await town.world.changes.after(town.world.changes.count)
-
-    await asyncio.wait_for(town.clock.drive(wait()), 10)
 
 
 async def now(town: Town) -> None:
@@ -225,9 +205,9 @@ async def test_calls_beyond_the_accounts_pace_wait_in_its_queue(town: Town) -> N
 
 async def test_a_person_answers_listens_and_presses(town: Town) -> None:
     await town.place()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     sid = town.world.answer(PATIENT)
-    await until_it(town, "playing")
+    await town.until_it("playing")
     shown = town.call.shown
     assert shown["listening"]
     assert shown["playing"]["seconds"] == 4.0  # type: ignore[index]
@@ -240,7 +220,7 @@ async def test_a_person_answers_listens_and_presses(town: Town) -> None:
 
 async def test_a_person_declines(town: Town) -> None:
     await town.place()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     town.world.decline(PATIENT)
     await town.idle()
     assert town.progress[-1].result is CallResult.REJECTED
@@ -249,7 +229,7 @@ async def test_a_person_declines(town: Town) -> None:
 
 async def test_an_ignored_phone_rings_on_in_silence(town: Town) -> None:
     await town.place()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     town.world.ignore(PATIENT)
     assert town.call.shown["silenced"]
     await town.idle()
@@ -258,9 +238,9 @@ async def test_an_ignored_phone_rings_on_in_silence(town: Town) -> None:
 
 async def test_a_person_hangs_up_in_the_middle_of_a_word(town: Town) -> None:
     await town.place()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     sid = town.world.answer(PATIENT)
-    await until_it(town, "playing")
+    await town.until_it("playing")
     town.world.hang_up(sid)
     await town.idle()
     assert town.progress[-1].result is CallResult.HANGUP
@@ -270,9 +250,9 @@ async def test_a_person_hangs_up_in_the_middle_of_a_word(town: Town) -> None:
 async def test_a_person_may_be_faster_than_the_patients_habit(town: Town) -> None:
     town.world.phone(PATIENT).habit = Habit(answers_after_s=20, keys="1")
     await town.place()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     sid = town.world.answer(PATIENT)
-    await until_it(town, "playing")
+    await town.until_it("playing")
     town.world.press(sid, "3")
     await town.idle()
     assert town.call.keys == "3"
@@ -282,11 +262,11 @@ async def test_a_person_may_be_faster_than_the_patients_habit(town: Town) -> Non
 async def test_keys_that_were_pressed_before_the_question_are_no_answer() -> None:
     async with open_town(detect_machines=True) as town:
         await town.place()
-        await until(town, CallState.RINGING)
+        await town.until(CallState.RINGING)
         sid = town.world.answer(PATIENT)
         await now(town)
         town.world.press(sid, "3")
-        await until_it(town, "listening")
+        await town.until_it("listening")
         assert town.call.keys == ""
         town.world.press(sid, "1")
         await town.idle()
@@ -308,9 +288,9 @@ async def test_what_cannot_be_done_with_a_phone_is_not_found(town: Town) -> None
     ):
         with pytest.raises(NotFound):
             impossible()
-    await until(town, CallState.RINGING)
+    await town.until(CallState.RINGING)
     world.answer(PATIENT)
-    await until_it(town, "playing")
+    await town.until_it("playing")
     for key in ("", "A", "12", "я"):
         with pytest.raises(NotFound):
             world.press(sid, key)
@@ -326,7 +306,7 @@ async def test_a_person_has_time_however_fast_the_clock_goes() -> None:
 
     async with open_town(real=real) as town:
         await town.place()
-        await until(town, CallState.RINGING)
+        await town.until(CallState.RINGING)
         for _ in range(50):
             town.clock.wake_next()
             await asyncio.sleep(0.001)
@@ -381,7 +361,7 @@ async def test_a_planned_error_waits_for_its_number(town: Town) -> None:
 async def test_a_slow_api_takes_its_time(town: Town) -> None:
     town.world.faults.slow_s = 5
     before = town.clock.now()
-    await town.clock.drive(town.place())
+    await town.clock.drive(town.place())  # the API waits, with the request under way
     assert (town.clock.now() - before).total_seconds() >= 5
 
 
@@ -539,9 +519,9 @@ def lives(tmp_path: Path) -> Lives:
 async def test_after_a_restart_nobody_is_on_the_phone_and_the_gateway_is_told(lives: Lives) -> None:
     async with lives.open() as town:
         sid = await town.place()
-        await until(town, CallState.RINGING)
+        await town.until(CallState.RINGING)
         town.world.answer(PATIENT)
-        await until_it(town, "playing")
+        await town.until_it("playing")
         count = town.call.sequence
     async with lives.open() as town:
         await town.idle()
@@ -559,7 +539,7 @@ async def test_a_phone_that_rang_at_the_end_has_failed_and_a_queued_call_is_made
 ) -> None:
     async with lives.open() as town:
         first = await town.place()
-        await until(town, CallState.RINGING)
+        await town.until(CallState.RINGING)
         town.world.phone(OTHER).habit = CONFIRMS
         second = await town.place(OTHER, attempt="3")
         assert town.world.call(second).state is CallState.QUEUED

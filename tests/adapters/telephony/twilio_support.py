@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.http import HttpClient
+from adapters.http import HttpClient, HttpRequest, HttpResponse
 from adapters.telephony.sandbox import TwilioAccount, World, twilio_app
 from adapters.telephony.sandbox_memory import Book
-from adapters.telephony.sandbox_phone import Call, Pace
+from adapters.telephony.sandbox_phone import Call, CallState, Pace
 from adapters.telephony.twilio_settings import Config
 from adapters.telephony.twilio_voice import ASK_PATH, STATUS_PATH, TwilioVoice
 from gateway.core.model import Appointment, Person
@@ -37,6 +37,9 @@ SETTINGS: dict[str, Any] = {
 }
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 VISIT = Appointment("A-1", "b1", START, START, Person("p1", first_name="Анна"))
+SETTLES = 20
+"""So many turns of the loop let everything that has just happened have its consequences."""
+
 SCRIPT = load_scripts().of("ru")
 
 
@@ -68,13 +71,28 @@ def wav(seconds: float) -> bytes:
     return file.getvalue()
 
 
+class CountingClient(HttpClient):
+    """Knows how many requests are under way: no time passes for calls meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way = 0
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        self.under_way += 1
+        try:
+            return await super().send(request)
+        finally:
+            self.under_way -= 1
+
+
 @dataclass
 class Town:
     """The world, the adapter, and a gateway that leads the product's own dialogue."""
 
     world: World
     clock: ManualClock
-    client: HttpClient
+    client: CountingClient
     api: str
     base: str = ""
     provider: TwilioVoice = field(init=False)
@@ -100,7 +118,31 @@ class Town:
         return call
 
     async def idle(self) -> None:
-        await self.clock.drive(self.world.idle())
+        """Let time pass until no call is under way and all is reported."""
+        await self.drive(self.world.idle())
+
+    async def until(self, state: CallState) -> None:
+        """Let time pass until the only call stands so."""
+        await self.drive(self._seen(lambda: self.call.state is state))
+
+    async def until_it(self, what: str) -> None:
+        """Let time pass until the only call is `listening`, or is `playing`."""
+        await self.drive(self._seen(lambda: bool(getattr(self.call, what))))
+
+    async def _seen(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self.world.changes.after(self.world.changes.count)
+
+    async def drive(self, work: Awaitable[Any]) -> Any:
+        """Let time pass until `work` is done, but none while a request is under way."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            for _ in range(SETTLES):
+                await asyncio.sleep(0)
+            busy = self.client.under_way > 0
+            if busy or not (task.done() or self.clock.wake_next()):
+                await asyncio.sleep(0.001)  # sockets need real time
+        return await task
 
     async def place(self, to: str = PATIENT, **more: Any) -> str:
         return await self.provider.place(order(to, **more))
@@ -167,7 +209,7 @@ async def open_town(
     **more: Any,
 ) -> AsyncIterator[Town]:
     """Start both servers and the world; everything real but the time."""
-    clock, client = ManualClock(), HttpClient()
+    clock, client = ManualClock(), CountingClient()
     pace = Pace(person_s=1.0)
     world = World(clock, client, [account], pace=pace, book=book, real=real or clock.sleep)
     api = web.Application()

@@ -48,12 +48,14 @@ class PhoneCall:
     acks: int = 0
     picks_up_when_cancelled: bool = False
     """Pick up at the moment at which the caller gives up."""
+    ignores_bye: bool = False
     ended_by: str = ""
     answered_reinvites: list[Message] = field(default_factory=list)
     infos: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.rang_at = self.loop.time()
         self.number = next(_numbers)
         self.tag = f"phone{self.number}"
         self.rtp = RtpPort()
@@ -202,6 +204,8 @@ class PhoneCall:
         """Take in a request that belongs to this call."""
         headers: list[tuple[str, str]] = []
         body = b""
+        if request.method == "BYE" and self.ignores_bye:
+            return
         if request.method == "INVITE":
             self.answered_reinvites.append(request)
             headers, body = [self._contact], self._sdp()

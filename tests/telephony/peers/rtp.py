@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
 
 import numpy as np
 
@@ -68,6 +70,13 @@ def spoken(samples: Samples) -> list[Slot]:
     return [
         Slot(PCMA, data[at : at + PACKET_SAMPLES]) for at in range(0, len(data), PACKET_SAMPLES)
     ]
+
+
+def lossy(slots: Sequence[Slot], share: float, chance: Random) -> list[Slot]:
+    """Return the slots as a bad network lets them pass; something always does."""
+    lost = [chance.random() < share for _ in slots]
+    lost[len(slots) // 2] = False
+    return [replace(slot, lost=gone) for slot, gone in zip(slots, lost, strict=True)]
 
 
 class Stream:

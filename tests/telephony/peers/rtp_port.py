@@ -48,6 +48,8 @@ class RtpPort:
         self.talks = True
         self.delay_s: Callable[[], float] | None = None
         """How long the network keeps the next packet; None: not at all."""
+        self.copies = 1
+        """How many of each packet the network delivers."""
         self._raw: list[tuple[int, bytes]] = []
         self._queue: deque[tuple[Slot, asyncio.Future[int] | None]] = deque()
         self._stream = Stream(ssrc=self.port)
@@ -77,6 +79,10 @@ class RtpPort:
         if self._target is not None:
             self._socket.sendto(data, self._target)
 
+    def restart(self) -> None:
+        """Go on as another sender: another source, other numbers, other times."""
+        self._stream = Stream(ssrc=self.port + 1, sequence=61_000, timestamp=900_000_000)
+
     def close(self) -> None:
         """Stop and let go of the port."""
         if self._timer is not None:
@@ -104,17 +110,14 @@ class RtpPort:
         """Return the sound that came."""
         return heard_in([arrival.packet for arrival in self.arrivals(since)])
 
-    def forget(self) -> None:
-        """Drop what came until now."""
-        self._raw.clear()
-
     def _tick(self) -> None:
         slot, left = self._queue.popleft() if self._queue else (SILENT, None)
         packet = self._stream.next(slot)
         if not slot.lost and (self.talks or slot.payload_type != PCMA or slot is not SILENT):
             if left is not None and not left.done():
                 left.set_result(time.time_ns())
-            self._out(packet.pack())
+            for _ in range(self.copies):
+                self._out(packet.pack())
         self._next += PACKET_MS / 1000
         self._timer = self._loop.call_at(self._next, self._tick)
 

@@ -46,6 +46,7 @@ class SipPhone:
         self.requests: list[Message] = []
         self.calls: list[PhoneCall] = []
         self.invites = 0
+        self.changed = asyncio.Event()
         self._by_id: dict[str, PhoneCall] = {}
         self._answered: dict[tuple[str, int, str], bytes] = {}
         self._waiting: asyncio.Queue[PhoneCall] = asyncio.Queue()
@@ -104,6 +105,16 @@ class SipPhone:
     def registrations(self) -> list[Message]:
         """The REGISTER requests that were accepted."""
         return [request for request in self.requests if request.method == "REGISTER"]
+
+    async def asked(self) -> None:
+        """Wait for the next request outside a call."""
+        self.changed.clear()
+        await self.changed.wait()
+
+    def drop_connections(self) -> None:
+        """Close every TCP connection, as a proxy that restarts."""
+        for stream in list(self._streams):
+            stream.abort()
 
     def way_to(self, host: str, port: int) -> Send:
         """Return how to send a datagram to an address."""
@@ -174,6 +185,7 @@ class SipPhone:
             reply(response(request, 481, "Call Does Not Exist"))
         else:
             self.requests.append(request)
+            self.changed.set()
             contacts = [("Contact", value) for value in request.all("contact")]
             expires = [("Expires", "300")] if request.method == "REGISTER" else []
             reply(response(request, 200, headers=contacts + expires))

@@ -21,6 +21,23 @@ MESSAGE: dict[str, Any] = {
 }
 
 
+CALL: dict[str, Any] = {
+    "id": "CA1",
+    "number": NUMBER,
+    "caller": "+74950000000",
+    "state": "ringing",
+    "at": "2026-11-23T08:00:00+00:00",
+    "ended_by": None,
+    "seconds": 0,
+    "machine": False,
+    "silenced": False,
+    "in_hand": True,
+    "listening": False,
+    "keys": "",
+    "playing": None,
+}
+
+
 class PaperTown:
     """Keeps what it is told."""
 
@@ -42,6 +59,31 @@ class PaperTown:
 
     def chats(self) -> tuple[dict[str, Any], ...]:
         return tuple(self.phones)
+
+    def calls(self) -> tuple[dict[str, Any], ...]:
+        return (CALL,)
+
+    def audio(self, name: str) -> bytes:
+        if name != "a1":
+            raise NotFound
+        return b"RIFF"
+
+    def answer(self, number: str) -> None:
+        if number != NUMBER:
+            raise NotFound
+        self.done.append(("answer", number))
+
+    def decline(self, number: str) -> None:
+        self.done.append(("decline", number))
+
+    def ignore(self, number: str) -> None:
+        self.done.append(("ignore", number))
+
+    def press(self, call: str, key: str) -> None:
+        self.done.append(("press", call, key))
+
+    def hang_up(self, call: str) -> None:
+        self.done.append(("hang_up", call))
 
     async def changed(self, count: int) -> int:
         await asyncio.Event().wait()

@@ -19,6 +19,7 @@ from tests.web.demo.support import PaperClock, PaperTown
 from tests.web.support import NUMBER, Edge
 
 CHAT = f"/demo/chats/{NUMBER.replace('+', '%2B')}"
+PHONE = f"/demo/phones/{NUMBER.replace('+', '%2B')}"
 
 
 @dataclass
@@ -67,7 +68,7 @@ async def test_the_state_holds_clock_clinic_and_items(page: Page) -> None:
     assert status == 200
     assert state["clock"]["now"].startswith("2026-11-23T13:00:00")
     assert state["clinic"]["branch"] == "Клиника «Здоровье» на Ленина"
-    assert {"visit:A-1", f"chat:{NUMBER}"} <= set(state["items"])
+    assert {"visit:A-1", f"chat:{NUMBER}", "call:CA1"} <= set(state["items"])
 
 
 async def test_events_go_on_where_a_browser_left_off(page: Page) -> None:
@@ -94,6 +95,34 @@ async def _event(stream: Any) -> dict[str, Any]:
     return dict(json.loads(line.removeprefix(b"data: ")))
 
 
+async def test_patients_answer_press_and_hang_up(page: Page) -> None:
+    for deed in ("ignore", "answer", "decline"):
+        assert await page.post(f"{PHONE}/{deed}", {}) == 200
+    assert await page.post("/demo/calls/CA1/keys", {"key": "#"}) == 200
+    assert await page.post("/demo/calls/CA1/hang-up", {}) == 200
+    assert page.town.done == [
+        ("ignore", NUMBER),
+        ("answer", NUMBER),
+        ("decline", NUMBER),
+        ("press", "CA1", "#"),
+        ("hang_up", "CA1"),
+    ]
+
+
+async def test_the_page_plays_the_very_audio(page: Page) -> None:
+    async with page.client.get("/demo/audio/a1.wav") as got:
+        assert (got.status, got.content_type, await got.read()) == (200, "audio/wav", b"RIFF")
+    part = {"Range": "bytes=1-2"}
+    async with page.client.get("/demo/audio/a1.wav", headers=part) as got:
+        assert (got.status, got.headers["Content-Range"]) == (206, "bytes 1-2/4")
+        assert await got.read() == b"IF"
+    async with page.client.get("/demo/audio/a1.wav", headers={"Range": "words"}) as got:
+        assert (got.status, await got.read()) == (200, b"RIFF")
+    assert (await page.get("/demo/audio/a2.wav"))[0] == 404
+    async with page.client.get("/demo/audio/a1.wav", headers={"Host": "evil.example"}) as got:
+        assert got.status == 403
+
+
 async def test_patients_write_tap_and_read(page: Page) -> None:
     assert await page.post(f"{CHAT}/messages", {"text": "1", "quote": "wamid.1"}) == 200
     assert await page.post(f"{CHAT}/taps", {"message": "wamid.1", "button": 2}) == 200
@@ -108,6 +137,11 @@ async def test_patients_write_tap_and_read(page: Page) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
+        ("/demo/phones/%2B70000000000/answer", {}, 404),
+        (f"{PHONE}/explode", {}, 404),
+        ("/demo/calls/CA1/keys", {"key": "12"}, 422),
+        ("/demo/calls/CA1/keys", {"key": "A"}, 422),
+        ("/demo/calls/CA1/keys", {}, 422),
         (f"{CHAT}/messages", {"text": ""}, 422),
         (f"{CHAT}/messages", {"text": "1", "other": 1}, 422),
         (f"{CHAT}/taps", {"message": "wamid.9", "button": 0}, 404),

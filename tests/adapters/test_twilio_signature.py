@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from adapters.telephony.twilio_signature import SigningKeys, read_form, signed_by
+from adapters.twilio_signature import SigningKeys, read_form, signed_by
 
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 FORM = {

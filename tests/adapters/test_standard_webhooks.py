@@ -10,7 +10,7 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.schedule.standard_webhooks import headers_of, key_of, signature, verify
+from adapters.standard_webhooks import headers_of, key_of, signature, verify
 from gateway.errors import Forbidden, InvalidInput, Unauthenticated
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

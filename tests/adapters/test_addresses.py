@@ -8,8 +8,8 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from adapters.addresses import PublicResolver, checked_url, is_public
 from adapters.http import HttpClient, HttpRequest, RefusedAddressError
-from adapters.schedule.addresses import PublicResolver, checked_url, is_public
 from gateway.errors import InvalidInput
 from gateway.ports.messaging import SendError
 from tests.adapters.support import Recorder, serve

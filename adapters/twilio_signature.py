@@ -1,4 +1,4 @@
-"""Who signed a callback: Twilio's request signature.
+"""Who signed a callback: Twilio's request signature, for calls and messages alike.
 
 https://www.twilio.com/docs/usage/security#validating-requests
 

@@ -1,0 +1,55 @@
+"""What settings of message channels have in common: senders that speak for clinics and branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.errors import InvalidInput, Problem
+
+
+class Strict(BaseModel):
+    """A part of an adapter's settings; what is wrong is told without its value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class BranchSender(Strict):
+    """Whom a sender speaks for. `branches` None: for every branch of the clinic."""
+
+    clinic: Annotated[str, Field(min_length=1)]
+    branches: Annotated[frozenset[str], Field(min_length=1)] | None = None
+
+
+class _Sender(Protocol):
+    @property
+    def clinic(self) -> str: ...
+
+    @property
+    def branches(self) -> frozenset[str] | None: ...
+
+
+_S = TypeVar("_S", bound=_Sender)
+
+
+def sender_of(senders: Sequence[_S], clinic: str, branch: str) -> _S | None:
+    """Return the sender of a branch: its own, else the clinic's."""
+    own = [sender for sender in senders if sender.clinic == clinic]
+    for sender in own:
+        if sender.branches is not None and branch in sender.branches:
+            return sender
+    return next((sender for sender in own if sender.branches is None), None)
+
+
+def check_different(
+    senders: Sequence[_S], field: str, values: Callable[[_S], Iterable[str]]
+) -> None:
+    """Raise `InvalidInput` naming the field when two senders share one of its values."""
+    taken: set[str] = set()
+    for index, sender in enumerate(senders):
+        own = set(values(sender))
+        if own & taken:
+            raise InvalidInput(Problem(f"senders.{index}.{field}", "another sender has the same"))
+        taken |= own

@@ -1,0 +1,67 @@
+"""What the settings of the SMS adapters have in common: numbers, names, addresses, secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from gateway.core.events import Failure
+from gateway.errors import InvalidInput, Problem
+from gateway.ports.messaging import OutgoingMessage, SendError
+
+NUMBER = r"^\+[1-9][0-9]{6,14}$"
+"""A telephone number in E.164."""
+
+NAME = r"^[A-Za-z0-9 .&_-]{0,10}[A-Za-z][A-Za-z0-9 .&_-]{0,10}$"
+"""A sender's name in place of a number: at least one letter; nobody can answer it."""
+
+NAME_MAX = 11
+"""Characters of a sender's name (3GPP TS 23.040, 9.1.2.5: ten octets of seven bits)."""
+
+ADDRESS = r"^https?://[^/?#@\s]+[^?#@\s]*$"
+"""Where a provider's API is: no credentials, no query."""
+
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+"""A text that is never shown: not in logs, errors or `repr`."""
+
+UrlSecret = Annotated[SecretStr, Field(min_length=16, max_length=200)]
+"""A secret that stands in a callback's address; fewer than 16 characters could be guessed."""
+
+SenderName = Annotated[str, Field(pattern=f"{NUMBER}|{NAME}", max_length=16, repr=False)]
+"""A number in E.164, or a name."""
+
+_DIGITS = re.compile(r"\+?([1-9][0-9]{6,14})").fullmatch
+
+
+def clinics_of(senders: Iterable[tuple[str, str]], field: str) -> dict[str, str]:
+    """Return the clinic of each (sender's id, clinic); raise `InvalidInput` when one has two."""
+    found: dict[str, str] = {}
+    for index, (sender, clinic) in enumerate(senders):
+        if found.setdefault(sender, clinic) != clinic:
+            message = f"another clinic has the same {field}"
+            raise InvalidInput(Problem(f"senders.{index}.clinic", message))
+    return found
+
+
+def refused(code: str) -> SendError:
+    """Return the error of a message that was not offered to the provider: an operator must look."""
+    return SendError(Failure.REJECTED, code, alert=True)
+
+
+def number_of(text: object) -> str | None:
+    """Return a provider's number in E.164: some leave out the plus."""
+    found = _DIGITS(text) if isinstance(text, str) else None
+    return f"+{found[1]}" if found else None
+
+
+def sms_text(message: OutgoingMessage, text_max: int) -> str:
+    """Return what an SMS says; raise `SendError` for what cannot be said whole."""
+    text = message.content.text
+    if not text.strip() or len(text) > text_max:
+        raise refused("text_length")
+    if number_of(message.to) is None:
+        raise refused("no_recipient")
+    return text

@@ -1,0 +1,43 @@
+"""Each branch has one sender, and no two senders can be taken for each other."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.messaging.senders import BranchSender, check_different, sender_of
+from gateway.errors import InvalidInput
+
+
+class Named(BranchSender):
+    name: str
+
+
+WHOLE = Named(name="whole", clinic="c1")
+SECOND = Named(name="second", clinic="c1", branches=frozenset({"b2"}))
+OTHER = Named(name="other", clinic="c2", branches=frozenset({"b1"}))
+
+
+def test_the_sender_of_the_branch_speaks_before_that_of_the_clinic() -> None:
+    senders = (WHOLE, SECOND, OTHER)
+    assert sender_of(senders, "c1", "b1") is WHOLE
+    assert sender_of(senders, "c1", "b2") is SECOND
+    assert sender_of(senders, "c2", "b1") is OTHER
+    assert sender_of(senders, "c2", "b2") is None
+    assert sender_of(senders, "c3", "b1") is None
+
+
+def test_what_tells_senders_apart_must_differ_and_is_not_told() -> None:
+    check_different((WHOLE, SECOND), "name", lambda sender: (sender.name,))
+    again = Named(name="second", clinic="c9")
+    with pytest.raises(InvalidInput) as caught:
+        check_different((WHOLE, SECOND, again), "name", lambda sender: (sender.name,))
+    assert [p.field for p in caught.value.problems] == ["senders.2.name"]
+    assert "second" not in str(caught.value)
+
+
+def test_a_sender_without_branches_is_told_as_a_mistake() -> None:
+    with pytest.raises(ValidationError):
+        Named(name="x", clinic="c1", branches=frozenset())
+    with pytest.raises(ValidationError):
+        Named(name="x", clinic="")
