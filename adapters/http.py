@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,13 +65,22 @@ class HttpResponse:
 
 
 class HttpClient:
-    """One connection pool. The session opens with the first request, inside the running loop."""
+    """One connection pool. The session opens with the first request, inside the running loop.
+
+    `trust` is for providers whose certificates come from an authority of their own; without it
+    the system's authorities hold.
+    """
 
     def __init__(
-        self, limits: HttpLimits | None = None, resolver: AbstractResolver | None = None
+        self,
+        limits: HttpLimits | None = None,
+        resolver: AbstractResolver | None = None,
+        *,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits or HttpLimits()
         self._resolver = resolver
+        self._trust = trust
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -124,6 +134,7 @@ class HttpClient:
                     limit=limits.connections,
                     limit_per_host=limits.per_host,
                     resolver=self._resolver,
+                    ssl=self._trust or True,
                 ),
                 timeout=aiohttp.ClientTimeout(total=limits.total_s, sock_connect=limits.connect_s),
                 cookie_jar=aiohttp.DummyCookieJar(),

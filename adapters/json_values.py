@@ -6,11 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+import orjson
+
 Json: TypeAlias = dict[str, object]
 
 
 def read_json(text: str | bytes) -> object:
     """Return the document, or None when it is not JSON (or is `null`)."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass  # rare, and not the last word: half a surrogate pair may stand in what `json` reads
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

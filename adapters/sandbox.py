@@ -25,6 +25,7 @@ from adapters.messaging.sandbox import World, templates_of, whatsapp_cloud_app
 from adapters.messaging.sandbox_world import Business, Callback, ChatMessage
 from adapters.schedule.sandbox import Api, ClinicWorld, clinic_schedule_app
 from adapters.telephony import sandbox as telephony
+from adapters.telephony.sandbox_phone import ON_THE_PHONE, Habit
 from gateway.clock import Clock
 from gateway.core.model import Status
 from gateway.core.wording import Texts
@@ -155,6 +156,23 @@ class Sandbox:
     async def read(self, number: str) -> None:
         """Look at everything that has arrived on a phone."""
         await self.phones.read(number)
+
+    def let_answer(
+        self, number: str, keys: str = "", *, after_s: float = 5.0, declines: bool = False
+    ) -> None:
+        """Let a patient take calls without anybody's help: pick up after so long and press one
+        of `keys` per question, or press the call away."""
+        habit = Habit(answers_after_s=after_s, keys=keys, declines=declines)
+        self.telephones.phone(number).habit = habit
+
+    def in_hand(self) -> tuple[str, ...]:
+        """Return the states of the calls that a person has to take, or holds."""
+        return tuple(
+            call.state.value
+            for call in self.telephones.calls
+            if call.state in ON_THE_PHONE
+            and self.telephones.phone(call.order.to).habit is None
+        )
 
     def answer(self, number: str) -> None:
         """Pick up a patient's phone that rings; raise `NotFound`."""

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import NoReturn
 from urllib.parse import urldefrag, urlencode
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, read_json
@@ -206,14 +206,17 @@ class TwilioMessages:
 
     # What patients do
 
-    def write(self, number: str, address: str, text: str, **more: str) -> ChatMessage:
+    def write(
+        self, number: str, address: str, text: str, *, kind: str = "text", quote: str | None = None
+    ) -> ChatMessage:
         """Write to an address of the clinic; STOP and its like are kept as Twilio keeps them."""
         if not address.startswith("whatsapp:"):
             if text.strip().upper() in ("STOP", "CANCEL", "END", "QUIT", "UNSUBSCRIBE"):
                 self.opted_out.add((address, number))
             elif text.strip().upper() in ("START", "YES", "UNSTOP"):
                 self.opted_out.discard((address, number))
-        return self.world.write(number, address, text, message_id=self._sid(), **more)  # type: ignore[arg-type]  # str or str
+        sid = self._sid()
+        return self.world.write(number, address, text, message_id=sid, kind=kind, quote=quote)
 
     def tap(self, number: str, message_id: str, index: int) -> ChatMessage:
         """Tap a quick reply of a message."""
@@ -349,8 +352,8 @@ def _authorised(messages: TwilioMessages, request: web.Request) -> TwilioAccount
     account = messages.accounts.get(request.match_info["account"])
     given = request.headers.get("Authorization", "").encode()
     if account is not None:
-        expected = BasicAuth(account.sid, account.auth_token).encode().encode()
-        if hmac.compare_digest(given, expected):
+        pair = base64.b64encode(f"{account.sid}:{account.auth_token}".encode())
+        if hmac.compare_digest(given, b"Basic " + pair):
             return account
     raise TwilioError(20003)
 

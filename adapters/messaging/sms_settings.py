@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.core.events import Failure
-from gateway.errors import InvalidInput, Problem
+from gateway.errors import Forbidden, InvalidInput, Problem, Unauthenticated
 from gateway.ports.messaging import OutgoingMessage, SendError
+from gateway.ports.webhook import RawRequest
 
 NUMBER = r"^\+[1-9][0-9]{6,14}$"
 """A telephone number in E.164."""
-
-NAME = r"^[A-Za-z0-9 .&_-]{0,10}[A-Za-z][A-Za-z0-9 .&_-]{0,10}$"
-"""A sender's name in place of a number: at least one letter; nobody can answer it."""
-
-NAME_MAX = 11
-"""Characters of a sender's name (3GPP TS 23.040, 9.1.2.5: ten octets of seven bits)."""
 
 ADDRESS = r"^https?://[^/?#@\s]+[^?#@\s]*$"
 """Where a provider's API is: no credentials, no query."""
@@ -30,8 +26,20 @@ Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 UrlSecret = Annotated[SecretStr, Field(min_length=16, max_length=200)]
 """A secret that stands in a callback's address; fewer than 16 characters could be guessed."""
 
-SenderName = Annotated[str, Field(pattern=f"{NUMBER}|{NAME}", max_length=16, repr=False)]
-"""A number in E.164, or a name."""
+NAME_MAX = 11
+"""Characters of a sender's name (3GPP TS 23.040, 9.1.2.5: ten octets of seven bits each)."""
+
+_NAME = re.compile(rf"[A-Za-z0-9 .&_-]{{1,{NAME_MAX}}}").fullmatch
+
+
+def _sender_name(text: str) -> str:
+    if re.fullmatch(NUMBER, text) or (_NAME(text) and re.search("[A-Za-z]", text)):
+        return text
+    raise ValueError(f"must be a number (+7…) or a name of at most {NAME_MAX} Latin letters")
+
+
+SenderName = Annotated[str, AfterValidator(_sender_name)]
+"""A number in E.164, or a name in its place: nobody can answer a name."""
 
 _DIGITS = re.compile(r"\+?([1-9][0-9]{6,14})").fullmatch
 
@@ -65,3 +73,23 @@ def sms_text(message: OutgoingMessage, text_max: int) -> str:
     if number_of(message.to) is None:
         raise refused("no_recipient")
     return text
+
+
+def check_key(request: RawRequest, keys: Iterable[SecretStr]) -> None:
+    """Check the secret in a callback's address (`?key=…`), for providers that sign nothing.
+
+    Raises `Unauthenticated` without and `Forbidden` with a wrong one.
+    """
+    if not request.query.get("key"):
+        raise Unauthenticated("the webhook's address carries no key")
+    if not has_key(request, keys):
+        raise Forbidden("the webhook's key is not known")
+
+
+def has_key(request: RawRequest, keys: Iterable[SecretStr]) -> bool:
+    """Tell whether a callback's address carries one of the keys."""
+    given = request.query.get("key", "").encode("utf-8", "replace")
+    matches = False
+    for key in keys:
+        matches |= hmac.compare_digest(key.get_secret_value().encode(), given)
+    return matches

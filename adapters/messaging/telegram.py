@@ -37,6 +37,7 @@ from adapters.json_values import (
 )
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.senders import BranchSender, Strict, check_different, sender_of
+from adapters.messaging.taps import data_of, said_by
 from adapters.messaging.telegram_codes import failure_of
 from gateway.clock import Clock
 from gateway.core.case import Button
@@ -128,10 +129,6 @@ _LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER = re.compile(r"\+?([0-9]{5,15})")
 _ACCOUNT = re.compile(r"[1-9][0-9]{0,18}")
 _PLACE = re.compile(r"(?P<bot>\d+):(?P<chat>\d+):(?P<message>\d+)(?::tap:(?P<tap>.+))?(?::.*)?")
-_TITLE_PREFIX = "t."
-"""Before a title that stands for a payload which is too long: a tap then says the title, as if it
-had been written in reply to the message. Our own payloads begin otherwise."""
-
 # --- Verify ---------------------------------------------------------------------------------------
 
 
@@ -262,9 +259,7 @@ def _parse_tap(bot: Bot, item: Json, now: datetime) -> InboundMessage | None:
         return None
     place = f"{bot.id}:{account}:{integer_of(message.get('message_id')) or 0}"
     data = text_of(item.get("data"))
-    text, payload = _title(message, data), data
-    if data is not None and data.startswith(_TITLE_PREFIX):
-        text, payload = data.removeprefix(_TITLE_PREFIX), None
+    text, payload = said_by(data, _title(message, data))
     return InboundMessage(
         id=f"{place}:tap:{tap}",
         channel=Channel.TELEGRAM,
@@ -375,12 +370,11 @@ def _markup(message: OutgoingMessage) -> Json:
 
 
 def _data(button: Button) -> str:
-    """Return what a tap brings back: the payload, else the title, which the menu reads too."""
     _check_title(button.title)
-    for data in (button.payload, _TITLE_PREFIX + button.title):
-        if 0 < len(data.encode("utf-8", "surrogatepass")) <= CAPABILITIES.button_payload_max:
-            return data
-    raise _refused("button_payload_length")
+    data = data_of(button, CAPABILITIES.button_payload_max)
+    if data is None:
+        raise _refused("button_payload_length")
+    return data
 
 
 def _check_title(title: str) -> None:

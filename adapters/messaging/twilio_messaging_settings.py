@@ -23,7 +23,7 @@ class Account(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] = "twilio"
     account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$", repr=False)]
     auth_tokens: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=4)]
-    api_key_sid: Annotated[str, Field(pattern=r"^SK[0-9a-f]{32}$", repr=False)] | None = None
+    api_key_sid: Annotated[str, Field(pattern=r"^SK[0-9a-f]{32}$")] | None = None
     api_key_secret: Secret | None = None
     shared_keys: Annotated[tuple[Secret, ...], Field(max_length=4)] = ()
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias, cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +21,7 @@ import hiredis
 from gateway.errors import StoreError, StoreUnavailable, StoreUnusable
 
 Argument: TypeAlias = str | bytes | int | float
+Command: TypeAlias = tuple[Argument, ...]
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 15.0
@@ -225,11 +226,36 @@ class Connection:
         the server cannot do it now, `StoreUnusable` when it refuses us.
         """
         wire = self._wire
+        if wire is None or wire.lost or wire.full:
+            wire = await self._ready()
+        return _checked(await wire.send(_pack(command)))
+
+    async def call_after(self, first: Sequence[Command], command: Command) -> Any:
+        """Send some commands and then one more, together; return the answer to that one.
+
+        Raises as `call` does, also for an error answer to one of the first.
+        """
+        wire = await self._ready()
+        before = [wire.send(_pack(one)) for one in first]
+        try:
+            answer = await wire.send(_pack(command))
+        finally:
+            # Answers come in order: what is still open here will never be asked for.
+            for future in before:
+                if not future.cancel():
+                    future.exception()
+        for future in before:
+            _checked(future.result())
+        return _checked(answer)
+
+    async def _ready(self) -> _Wire:
+        """Return an open wire that takes more."""
+        wire = self._wire
         if wire is None or wire.lost:
             wire = await self._open()
         if wire.full:
             await wire.writable()
-        return _checked(await wire.send(_pack(command)))
+        return wire
 
     async def close(self) -> None:
         """Wait for the answers under way, then let go."""

@@ -8,11 +8,12 @@ it to its replicas.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from adapters.store.connection import Argument, Caller
+from adapters.store.connection import Argument, Caller, Command, Connection
 from gateway.errors import StoreError
 
 _FILES: Final = ("common.lua", "commit.lua", "claim.lua", "read.lua", "books.lua")
@@ -38,17 +39,21 @@ async def load(caller: Caller) -> None:
 class Library:
     """Calls the functions; loads them again when the server has lost them."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._prefix = f"callahead_{source()[0]}_"
 
-    async def call(self, name: str, tag: str, *arguments: Argument) -> Any:
-        """Run a function on the partition with that tag."""
+    async def call(
+        self, name: str, tag: str, *arguments: Argument, after: Sequence[Command] = ()
+    ) -> Any:
+        """Run a function on the partition with that tag, `after` some plain commands."""
         command = ("FCALL", self._prefix + name, 1, tag + "due", *arguments)
         try:
-            return await self._caller.call(*command)
+            if after:
+                return await self._connection.call_after(after, command)
+            return await self._connection.call(*command)
         except StoreError as error:
             if "Function not found" not in str(error):
                 raise
-        await load(self._caller)
-        return await self._caller.call(*command)
+        await load(self._connection)
+        return await self._connection.call_after(after, command)

@@ -22,6 +22,7 @@ from gateway.ports.store import (
     FeedItem,
     LedgerDay,
     Outcome,
+    Publish,
     Rates,
     Ref,
     StoreFigures,
@@ -36,7 +37,7 @@ class _Feed:
 
     seq: int
     items: dict[int, FeedItem]
-    published: dict[tuple[Ref, str], int]
+    published: set[tuple[Ref, str]]
 
 
 class MemoryStore:
@@ -50,7 +51,7 @@ class MemoryStore:
         self._of_clinic: dict[str, Partition] = {}
         self._hints: dict[str, Ref] = {}
         self._clinics: dict[str, ClinicRecord] = {}
-        self._feeds: defaultdict[str, _Feed] = defaultdict(lambda: _Feed(0, {}, {}))
+        self._feeds: defaultdict[str, _Feed] = defaultdict(lambda: _Feed(0, {}, set()))
         self._keys: dict[str, tuple[str, datetime, str]] = {}
 
     @property
@@ -87,10 +88,12 @@ class MemoryStore:
 
     async def commit(self, commit: Commit) -> Outcome:
         """Carry out everything or nothing."""
+        for hint, ref, _ in commit.hints:
+            self._hints[hint] = ref
         outcome = self._at(commit.clinic).commit(commit)
         if outcome is Outcome.DONE:
             for item in commit.publishes:
-                self._publish(item.ref, item.push, item.document)
+                self._publish(item)
         return outcome
 
     async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
@@ -162,17 +165,13 @@ class MemoryStore:
         """Return the ids of all clinics, sorted."""
         return tuple(sorted(self._clinics))
 
-    async def publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
-        """Put a change into its clinic's feed once and return its `seq`."""
-        return self._publish(ref, push, document)
-
-    def _publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
-        feed = self._feeds[ref.clinic]
-        if (seq := feed.published.get((ref, push))) is None:
-            seq = feed.seq = feed.seq + 1
-            feed.published[ref, push] = seq
-            feed.items[seq] = FeedItem(seq, ref, push, document)
-        return seq
+    def _publish(self, item: Publish) -> None:
+        """Put a change into its clinic's feed, unless it was put there before."""
+        feed = self._feeds[item.ref.clinic]
+        if (item.ref, item.push) not in feed.published:
+            feed.seq += 1
+            feed.published.add((item.ref, item.push))
+            feed.items[feed.seq] = FeedItem(feed.seq, item.ref, item.push, item.document)
 
     async def feed(self, clinic: str, after: int, limit: int) -> tuple[FeedItem, ...]:
         """Return the changes of a clinic with `seq` > after that were not taken yet."""

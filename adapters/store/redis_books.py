@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from asyncio import gather
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from adapters.store import codec, keys
-from adapters.store.connection import Argument, Connection
+from adapters.store.connection import Argument, Command, Connection
 from adapters.store.library import Library
 from gateway.ports.store import (
     ClinicRecord,
@@ -16,7 +16,6 @@ from gateway.ports.store import (
     Kind,
     LedgerDay,
     Outcome,
-    Publish,
     Rates,
     Ref,
     Work,
@@ -52,15 +51,14 @@ class Books:
     def _branch_key(self, what: str, clinic: str, branch: str) -> str:
         return f"{self._tag(clinic)}{what}:{keys.quote(clinic)}:{branch}"
 
-    async def _run(self, name: str, clinic: str, *arguments: Argument) -> Any:
-        return await self._library.call(name, self._tag(clinic), *arguments)
+    def _run(self, name: str, clinic: str, *arguments: Argument) -> Coroutine[Any, Any, Any]:
+        return self._library.call(name, self._tag(clinic), *arguments)
 
     # -- hints
 
     async def remember(self, hint: str, ref: Ref, ttl: timedelta) -> None:
         """Keep a look-up hint."""
-        value = codec.dump_json([ref.kind, ref.clinic, ref.key])
-        await self._call("SET", keys.hint(hint), value, "EX", max(1, int(ttl.total_seconds())))
+        await self._call(*remembering(hint, ref, ttl))
 
     async def recall(self, hint: str) -> Ref | None:
         """Return what a hint points at; it may be stale or gone."""
@@ -106,13 +104,6 @@ class Books:
         return tuple(sorted(keys.unquote(name.decode()) for names in found for name in names))
 
     # -- the feed
-
-    async def publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
-        """Put a change into its clinic's feed once and return its `seq`."""
-        item = codec.dump_change(Publish(ref, push, document))
-        name = f"{keys.member(ref)}:{push}"
-        clinic = keys.quote(ref.clinic)
-        return int(await self._run("publish", ref.clinic, clinic, name, item, self._retention_s))
 
     async def feed(self, clinic: str, after: int, limit: int) -> tuple[FeedItem, ...]:
         """Return the changes of a clinic with `seq` > after that were not taken yet."""
@@ -225,6 +216,12 @@ class Books:
     async def close(self) -> None:
         """Finish what was sent and let go."""
         await self._connection.close()
+
+
+def remembering(hint: str, ref: Ref, ttl: timedelta) -> Command:
+    """Return the command that keeps a look-up hint."""
+    value = codec.dump_json([ref.kind, ref.clinic, ref.key])
+    return "SET", keys.hint(hint), value, "EX", max(1, int(ttl.total_seconds()))
 
 
 def _ref(parts: list[str]) -> Ref:

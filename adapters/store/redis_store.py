@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from adapters.store import codec, keys, library
 from adapters.store.connection import Argument, Caller, Connection, parse_url
-from adapters.store.redis_books import Books
+from adapters.store.redis_books import Books, remembering
 from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import (
@@ -72,7 +72,9 @@ class RedisStore(Books):
     async def commit(self, commit: Commit) -> Outcome:
         """Carry out everything or nothing."""
         arguments = _commit_arguments(commit, self._retention_s)
-        return _OUTCOMES[await self._run("commit", commit.clinic, *arguments)]
+        hints = [remembering(*hint) for hint in commit.hints]
+        tag = self._tag(commit.clinic)
+        return _OUTCOMES[await self._library.call("commit", tag, *arguments, after=hints)]
 
     async def timeline(self, ref: Ref) -> tuple[Entry, ...]:
         """Return the whole timeline of a case or contact, oldest first."""

@@ -25,8 +25,10 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from adapters.sandbox import (
+    CALLER_NUMBER,
     PHONE_NUMBER_ID,
     SCHEDULE_PATH,
+    TWILIO_PATH,
     WHATSAPP_PATH,
     Keys,
     Sandbox,
@@ -35,7 +37,7 @@ from adapters.sandbox import (
     last_moment,
 )
 from gateway.clock import SystemClock
-from gateway.compose import Gateway, open_gateway
+from gateway.compose import Gateway, call_hooks, open_gateway
 from gateway.compose.demo_clock import DemoClock
 from gateway.compose.demo_day import Day
 from gateway.compose.demo_script import Script, beginning, read_script, visits_of
@@ -60,6 +62,9 @@ DEMO_FOLDER = Path(__file__).resolve().parents[2] / "config" / "demo"
 CLINIC = "demo"
 HOST = "127.0.0.1"
 ZONE = "Europe/Moscow"
+
+FACTOR_WHILE = {"ringing": 4.0, "in-progress": 1.0}
+"""How fast the time goes at most while a person's telephone rings, or is talked into."""
 
 LOCK_FILE, KEPT_FILE, CLOCK_FILE = "demo.lock", "demo.json", "clock.json"
 
@@ -134,13 +139,25 @@ async def _serve(
             public_url=url,
             metrics=metrics,
             pings={"workers": running(workers)},
-            extra=[PatientPages(service).add_to, town.add_to, pages.add_to],
+            extra=[
+                PatientPages(service).add_to,
+                call_hooks(gateway, metrics).add_to,
+                town.add_to,
+                pages.add_to,
+            ],
         )
         async with served(app, listening):
             prepare_phones(town, script)
             day = Day(script, visits_of(script, kept.begins.date(), ZONE), town, clock)
             await day.step()
-            works = (town.run(), day.run(), clock.keep(), feed.run(), poked(town, feed))
+            works = (
+                town.run(),
+                day.run(),
+                clock.keep(),
+                feed.run(),
+                poked(town, feed),
+                patience(town, clock),
+            )
             tasks = [serve(work) for work in works]
             ready(f"{url}/demo")
             await stop.wait()
@@ -157,6 +174,14 @@ async def poked(town: Sandbox, feed: Feed) -> None:
     while True:
         count = await town.changed(count)
         feed.poke()
+
+
+async def patience(town: Sandbox, clock: DemoClock) -> None:
+    """Let the time go no faster than a person can answer while a person's telephone is in use."""
+    count = 0
+    while True:
+        clock.hold(min((FACTOR_WHILE[state] for state in town.in_hand()), default=None))
+        count = await town.changed(count)
 
 
 @contextlib.contextmanager
@@ -228,9 +253,19 @@ def kept_in(file: Path, script: Script) -> Kept:
     """Return what an earlier start made, or make it: a demo begins on the clinic's today."""
     if file.exists():
         kept = json.loads(file.read_text(encoding="utf-8"))
-        return Kept(datetime.fromisoformat(kept["begins"]), Keys(**kept["keys"]))
+        begins, known = datetime.fromisoformat(kept["begins"]), kept["keys"]
+        keys = Keys(**keys_document(fresh_keys(known["api_key"])) | known)
+        if keys_document(keys) != known:  # it was begun by a version that had fewer
+            _keep(file, Kept(begins, keys))
+        return Kept(begins, keys)
     today = SystemClock().now().astimezone(ZoneInfo(ZONE)).date()
     made = Kept(beginning(script, today, ZONE), fresh_keys(new_key()[0]))
+    _keep(file, made)
+    return made
+
+
+def _keep(file: Path, made: Kept) -> None:
+    """Write what has to outlive the process, whole or not at all."""
     document = {"begins": made.begins.isoformat(), "keys": keys_document(made.keys)}
     written = file.with_suffix(".new")
     with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
@@ -238,7 +273,6 @@ def kept_in(file: Path, script: Script) -> Kept:
         opened.flush()
         os.fsync(opened.fileno())
     os.replace(written, file)
-    return made
 
 
 def settings_of(url: str, keys: Keys) -> Settings:
@@ -268,6 +302,17 @@ def settings_of(url: str, keys: Keys) -> Settings:
                     }
                 ],
             },
+            "twilio_voice": {
+                "api_base": f"{url}{TWILIO_PATH}",
+                "accounts": [
+                    {
+                        "account_sid": keys.twilio_account_sid,
+                        "auth_tokens": [keys.twilio_auth_token],
+                        "calls_per_second": 5.0,
+                    }
+                ],
+                "callers": [{"number": CALLER_NUMBER, "clinic": CLINIC}],
+            },
         }
     )
 
@@ -295,3 +340,8 @@ def prepare_phones(town: Sandbox, script: Script) -> None:
         if patient.number is not None:
             town.phones.set_account(patient.number, patient.whatsapp)
             town.phones.phone(patient.number).reads_at_once = patient.answers is not None
+            if patient.telephone is not None:
+                habit = patient.telephone
+                town.let_answer(
+                    patient.number, habit.keys, after_s=habit.after, declines=habit.declines
+                )

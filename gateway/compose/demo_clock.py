@@ -27,20 +27,31 @@ class DemoClock(ScaledClock):
 
     def __init__(self, file: Path, begin: datetime, factor: float | None = None) -> None:
         kept, kept_factor = _read(file)
-        super().__init__(
-            _real(kept_factor if factor is None else factor), max(kept or begin, begin)
-        )
+        self._wanted = kept_factor if factor is None else factor
+        self._most: float | None = None
+        super().__init__(_real(self._wanted), max(kept or begin, begin))
         self._file = file
         self._keep()
 
     @property
     def shown_factor(self) -> float:
-        """How fast the clock is, 0 when it stands still."""
-        return 0.0 if self.factor <= STANDING_STILL else self.factor
+        """How fast the clock is when nothing holds it, 0 when it stands still."""
+        return 0.0 if self._wanted <= STANDING_STILL else self._wanted
 
     def change(self, factor: float) -> None:
         """Go on `factor` times as fast; 0 stops the clock."""
-        self.set_factor(_real(factor))
+        self._wanted = factor
+        self._set()
+
+    def hold(self, most: float | None) -> None:
+        """Go on no faster than `most` for now; None: as fast as was wished."""
+        if most != self._most:
+            self._most = most
+            self._set()
+
+    def _set(self) -> None:
+        most = self._wanted if self._most is None else self._most
+        self.set_factor(_real(min(self._wanted, most)))
         self._keep()
 
     async def keep(self) -> None:

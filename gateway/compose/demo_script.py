@@ -31,6 +31,14 @@ class AnswerSpec(StrictModel):
     text: str
 
 
+class TelephoneSpec(StrictModel):
+    """How a patient takes a call: after so many seconds, pressing one of `keys` a question."""
+
+    after: float = Field(ge=0, le=60)
+    keys: str = Field(default="", pattern=r"^[0-9*#]*$")
+    declines: bool = False
+
+
 class GuardianSpec(StrictModel):
     """Last name, first name, patronymic and phone of whoever is asked instead."""
 
@@ -46,6 +54,7 @@ class PatientSpec(GuardianSpec):
     guardian: GuardianSpec | None = None
     whatsapp: bool = True
     answers: AnswerSpec | None = None
+    telephone: TelephoneSpec | None = None
     absent: bool = False
 
     @property
@@ -63,6 +72,7 @@ class VisitSpec(StrictModel):
     minutes: int = Field(gt=0)
     doctor: str
     patient: str
+    branch: str = "lenina"
     made: list[int | str] = Field(min_length=2, max_length=2)
     status: str = "unconfirmed"
     anonymous: bool = False
@@ -110,7 +120,7 @@ def _visit(script: Script, visit: VisitSpec, first_day: date, zone: str) -> dict
     day, made_at = visit.made
     return {
         "id": visit.id,
-        "branch": "lenina",
+        "branch": visit.branch,
         "start": _moment(first_day, visit.day, visit.time, zone).isoformat(),
         "duration": f"{visit.minutes}m",
         "created": _moment(first_day, int(day), str(made_at), zone).isoformat(),

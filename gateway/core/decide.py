@@ -48,7 +48,6 @@ from gateway.core.events import (
     PushAccepted,
     PushConflicted,
     PushFailed,
-    PushPublished,
     PushRefused,
     SlotGranted,
 )
@@ -236,7 +235,7 @@ def _case_event(draft: Draft, event: Event) -> None:
             answers.patient_wrote(draft, event)
         case PatientChose():
             answers.patient_chose(draft, event)
-        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
+        case PushAccepted() | PushConflicted() | PushRefused() | PushFailed():
             _push_event(draft, event)
         case CallAnswered() | KeyPressed() | CallEnded() | CallNotPlaced():
             _call_event(draft, event)
@@ -283,7 +282,7 @@ def _message_event(draft: Draft, event: Event) -> None:
             pass
 
 
-PushEvent = PushAccepted | PushPublished | PushConflicted | PushRefused | PushFailed
+PushEvent = PushAccepted | PushConflicted | PushRefused | PushFailed
 
 
 def _push_event(draft: Draft, event: PushEvent) -> None:
@@ -293,8 +292,6 @@ def _push_event(draft: Draft, event: PushEvent) -> None:
     match event:
         case PushAccepted():
             _push_accepted(draft, push)
-        case PushPublished():
-            draft.put_push(evolve(push, state=PushState.PUBLISHED, seq=event.seq, not_before=None))
         case PushConflicted():
             _push_conflicted(draft, push, event.newest)
         case PushRefused():
@@ -352,7 +349,7 @@ def _number_event(draft: Draft, event: Event) -> None:
             _link_account(draft, event)
         case DueTimeReached():
             _free_overdue_call(draft)
-        case PushAccepted() | PushPublished() | PushConflicted() | PushRefused() | PushFailed():
+        case PushAccepted() | PushConflicted() | PushRefused() | PushFailed():
             _notice_event(draft, event)
         case _:
             _message_event(draft, event)
@@ -385,8 +382,6 @@ def _notice_event(draft: Draft, event: PushEvent) -> None:
     match event:
         case PushAccepted():
             changed = evolve(notice, state=PushState.ACCEPTED, not_before=None)
-        case PushPublished():
-            changed = evolve(notice, state=PushState.PUBLISHED, seq=event.seq, not_before=None)
         case PushConflicted() | PushRefused():
             changed = evolve(notice, state=PushState.REFUSED, not_before=None)
         case _:

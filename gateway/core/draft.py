@@ -251,12 +251,13 @@ class Draft:
 def _with(changes: tuple[_Change, ...], change: _Change) -> tuple[_Change, ...]:
     """Return the changes with one in place of that of its id, or added; as they are if it is
     there already."""
+    kept: list[_Change] = list(changes)
     for index, other in enumerate(changes):
         if other.id == change.id:
-            if other == change:
-                return changes
-            return (*changes[:index], change, *changes[index + 1 :])
-    return (*changes, change)[-policy.ATTEMPTS_KEPT :]
+            kept[index] = change
+            return changes if other == change else tuple(kept)
+    kept.append(change)
+    return tuple(kept[-policy.ATTEMPTS_KEPT :])
 
 
 def _pruned(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

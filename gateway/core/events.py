@@ -225,14 +225,6 @@ class PushAccepted:
 
 
 @dataclass(frozen=True, slots=True)
-class PushPublished:
-    """The change stands in the feed under `seq`; the clinic has yet to take it."""
-
-    push: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
 class PushConflicted:
     """The schedule says that the appointment changed meanwhile (rule S-2); None: it is gone."""
 
@@ -277,7 +269,6 @@ Event: TypeAlias = (
     | AccountLinked
     | PatientChose
     | PushAccepted
-    | PushPublished
     | PushConflicted
     | PushRefused
     | PushFailed

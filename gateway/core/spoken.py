@@ -19,6 +19,7 @@ from gateway.core.clinic import Branch
 from gateway.core.hours import local
 from gateway.core.model import Appointment, Person
 from gateway.core.spoken_en_text import english
+from gateway.core.spoken_en_words import english_specialty
 from gateway.core.spoken_people import first_and_middle, full_name, is_stand_in
 from gateway.core.spoken_ru_text import russian
 from gateway.core.spoken_signs import clean
@@ -193,9 +194,14 @@ def spoken_doctor(name: str, language: str, overrides: Mapping[str, str] = NO_OV
 def spoken_specialty(
     specialty: str, language: str, overrides: Mapping[str, str] = NO_OVERRIDES
 ) -> str:
-    """Return a specialty as it stands inside a sentence: «врач-терапевт участковый»."""
+    """Return a specialty as it stands inside a sentence: «врач-терапевт участковый».
+
+    The common Russian ones have their English names in English, unless an override says otherwise.
+    """
     if is_stand_in(specialty):
         return ""
+    if _known(language) == "en" and specialty not in overrides:
+        specialty = english_specialty(specialty)
     said = speech(specialty, language, overrides).rstrip(" .,!?")
     return _WORDS_WITH_CAPITALS.sub(lambda word: word[0].lower(), said)
 
@@ -229,5 +235,5 @@ def call_facts(
     }
 
 
-_CLINIC_BEFORE: Final = re.compile(r"^(?:клиника|clinic),? (?=\S)", re.IGNORECASE)
+_CLINIC_BEFORE: Final = re.compile(r"^(?:клиника|clinic|klinika),? (?=\S)", re.IGNORECASE)
 _WORDS_WITH_CAPITALS: Final = re.compile(r"[^\W\d_]{2,}")

@@ -29,6 +29,7 @@ from gateway.core.spoken_en_words import (
     WITHOUT_STOP,
 )
 from gateway.core.spoken_phones import PHONE, phone_groups
+from gateway.core.spoken_ru_words import with_yo
 from gateway.core.spoken_scripts import in_latin
 from gateway.core.spoken_signs import CYRILLIC, LATIN, WEB_ADDRESS, tidy
 
@@ -54,7 +55,7 @@ _CYRILLIC_WORD: Final = re.compile(rf"[{CYRILLIC}]+")
 
 
 def _letters(text: str) -> str:
-    return _CYRILLIC_WORD.sub(lambda match: in_latin(match[0]), text)
+    return _CYRILLIC_WORD.sub(lambda match: in_latin(with_yo(match[0])), text)
 
 
 def _addresses(text: str) -> str:

@@ -81,3 +81,35 @@ COUNTED: Final[dict[str, tuple[str, str]]] = {
     "EUR": ("euro", "euros"),
 }
 """Units as they are written behind a number."""
+
+_SPECIALTIES: Final = _table(
+    """
+    терапевт=general practitioner, врач общей практики=general practitioner,
+    семейный врач=family doctor, педиатр=paediatrician, хирург=surgeon, кардиолог=cardiologist,
+    невролог=neurologist, невропатолог=neurologist, офтальмолог=eye doctor, окулист=eye doctor,
+    стоматолог=dentist, стоматолог-терапевт=dentist, стоматолог-хирург=dental surgeon,
+    ортодонт=orthodontist, имплантолог=dental implant surgeon, пародонтолог=gum specialist,
+    гинеколог=gynaecologist, акушер-гинеколог=obstetrician and gynaecologist, уролог=urologist,
+    дерматолог=dermatologist, дерматовенеролог=dermatologist, косметолог=cosmetologist,
+    эндокринолог=endocrinologist, гастроэнтеролог=gastroenterologist,
+    аллерголог=allergist, аллерголог-иммунолог=allergist, пульмонолог=lung specialist,
+    онколог=oncologist, маммолог=breast specialist, гематолог=haematologist,
+    нефролог=nephrologist, ревматолог=rheumatologist, травматолог=trauma doctor,
+    ортопед=orthopaedist, травматолог-ортопед=orthopaedist, проктолог=proctologist,
+    флеболог=vein specialist, инфекционист=infectious diseases doctor, психиатр=psychiatrist,
+    психолог=psychologist, психотерапевт=psychotherapist, нарколог=addiction specialist,
+    физиотерапевт=physiotherapist, реабилитолог=rehabilitation doctor, диетолог=dietitian,
+    логопед=speech therapist, остеопат=osteopath, рентгенолог=radiologist,
+    анестезиолог=anaesthetist, медсестра=nurse, фельдшер=paramedic, лаборант=laboratory assistant,
+    врач узи=ultrasound doctor, врач ультразвуковой диагностики=ultrasound doctor
+    """
+)
+_EAR_NOSE_AND_THROAT: Final = _words("лор оториноларинголог отоларинголог")
+
+
+def english_specialty(specialty: str) -> str:
+    """Return the English name of a common Russian specialty, any other text as it is."""
+    known = " ".join(specialty.lower().split())
+    if known.removeprefix("врач-") in _EAR_NOSE_AND_THROAT or known == "лор-врач":
+        return "ear, nose and throat doctor"
+    return _SPECIALTIES.get(known) or _SPECIALTIES.get(known.removeprefix("врач-"), specialty)

@@ -20,16 +20,21 @@ from gateway.core.spoken_ru import (
 from gateway.core.spoken_ru_units import CASE_AFTER
 
 _WORD_BEFORE: Final = re.compile(r"([а-яё]+) ?$", re.IGNORECASE)
-_CONTEXT_MAX: Final = 24  # no preposition is longer
+_CONTEXT_CHARS_MAX: Final = 40  # no preposition or name is longer
 
 _DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HOURS_MAX, _MINUTES_MAX = 24, 59
 
 
+def text_before(match: re.Match[str]) -> str:
+    """Return the few words before the match."""
+    start = match.start()
+    return match.string[max(0, start - _CONTEXT_CHARS_MAX) : start]
+
+
 def word_before(match: re.Match[str]) -> str:
     """Return the word right before the match, in small letters; empty if there is none."""
-    start = match.start()
-    found = _WORD_BEFORE.search(match.string[max(0, start - _CONTEXT_MAX) : start])
+    found = _WORD_BEFORE.search(text_before(match))
     return found[1].lower() if found else ""
 
 

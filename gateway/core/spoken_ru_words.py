@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.core.spoken_ru import Case
@@ -27,6 +29,11 @@ def _declined(text: str) -> dict[str, tuple[str, ...]]:
         keys, forms = line.split(":")
         found.update({key.strip(): tuple(forms.split()) for key in keys.split(",")})
     return found
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Return an alternation of the written forms, the longest first."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
 # --- Nouns that are written short and declined ----------------------------------------------------
@@ -101,7 +108,7 @@ CASE_AFTER: Final[dict[str, Case]] = {
     **dict.fromkeys(
         _words(
             """
-    до от с со из у около возле после напротив близ вблизи для без кроме вдоль мимо конце начале
+    до от с со из у около возле после напротив близ вблизи для без кроме вдоль мимо им имени конце начале
     районе центре ул улица улице улицы улицу пр просп проспект проспекте пл площадь площади пер
     переулок наб набережная набережной набережную бульвар бульваре
     """
@@ -144,9 +151,9 @@ WITH_STOP: Final = _table(
     """
     им=имени, напр=например, доб=добавочный, моб=мобильный, раб=рабочий, вкл=включительно,
     зав=заведующий, зам=заместитель, мед=мед, кат=категории, высш=высшей, см=смотрите, вр=врач,
-    тех=тех, спец=спец, ориент=ориентир, бесп=бесплатно, ежедн=ежедневно, круглосут=круглосуточно,
-    вых=выходной, рожд=рождения, конс=консультация, диагн=диагностика, иссл=исследование,
-    обслед=обследование, врем=временно, перв=первичный, повт=повторный
+    тех=тех, спец=спец, ост=остановка, ориент=ориентир, бесп=бесплатно, ежедн=ежедневно,
+    круглосут=круглосуточно, вых=выходной, рожд=рождения, конс=консультация, диагн=диагностика,
+    иссл=исследование, обслед=обследование, врем=временно, перв=первичный, повт=повторный
     """
 )
 
@@ -175,15 +182,15 @@ WHOLE: Final = _table(
 """Written forms without a full stop of their own."""
 
 WEEKDAYS: Final = _declined("""
-    пн: понедельник понедельника понедельник
-    вт: вторник вторника вторник
-    ср: среда среды среду
-    чт: четверг четверга четверг
-    пт: пятница пятницы пятницу
-    сб: суббота субботы субботу
-    вс: воскресенье воскресенья воскресенье
+    пн: понедельник понедельника понедельник понедельникам
+    вт: вторник вторника вторник вторникам
+    ср: среда среды среду средам
+    чт: четверг четверга четверг четвергам
+    пт: пятница пятницы пятницу пятницам
+    сб: суббота субботы субботу субботам
+    вс: воскресенье воскресенья воскресенье воскресеньям
 """)
-"""Nominative, genitive and accusative."""
+"""Nominative, genitive, accusative, and the dative of many: «по средам»."""
 
 # --- Capitals -------------------------------------------------------------------------------------
 
@@ -205,9 +212,9 @@ OWNERS: Final = _words(
 
 SMALL_WORDS: Final = _words(
     """
-    не на до от по за из вы мы но ни да во со ко об или для вас вам при без все всё ещё еще как что
-    это его её их он она они нет вот так тут там два три ваш наш мне где еду жду раз час день вы ты
-    той тот эта эти или лет ул пер дом мир рай
+    врач вход не на до от по за из вы мы но ни да во со ко об или для вас вам при без все всё ещё
+    еще как что это его её их он она они нет вот так тут там два три ваш наш мне где еду жду раз час
+    день вы ты той тот эта эти или лет ул пер дом мир рай
     """
 )
 """Short words that are written in capitals for emphasis."""
@@ -279,12 +286,22 @@ _YO_SURNAMES: Final = """
 """
 _SURNAME_ENDINGS: Final = ("", "а", "у", "ым", "е", "ой")
 
-YO: Final = {word.replace("ё", "е"): word for word in _YO_WORDS.split()}
-"""Words that are often written with «е» and always said with «ё»."""
+_YO: Final = {word.replace("ё", "е"): word for word in _YO_WORDS.split()}
 
-YO_SURNAMES: Final = {
+_YO_OF_SURNAMES: Final = {
     (word + ending).replace("ё", "е"): word + ending
     for word in _YO_SURNAMES.split()
     for ending in _SURNAME_ENDINGS
 }
-"""Surnames likewise; only with a capital, for «королева» is a word too."""
+
+
+def with_yo(word: str) -> str:
+    """Return the word with the «ё» that is often left out: «прием», «Петр», «Королева».
+
+    Surnames get theirs only with a capital, for «королева» is a word too.
+    """
+    low = word.lower()
+    found = _YO.get(low) or (_YO_OF_SURNAMES.get(low) if word[0].isupper() else None)
+    if not found:
+        return word
+    return found.capitalize() if word[0].isupper() else found

@@ -24,26 +24,25 @@ _SAID: Final = _pairs(
     smile=смайл clinic=клиник clinics=клиникс clinique=клиник klinik=клиник medical=медикал
     medicine=медисин med=мед medi=меди dent=дент dental=дентал dentist=дентист lab=лаб labs=лабс
     center=центр centre=центр family=фэмили health=хелс healthy=хелси care=кэр life=лайф
-    beauty=бьюти house=хаус home=хоум group=груп doctor=доктор dr=доктор premium=премиум
-    prime=прайм plus=плюс vip=вип spa=спа whatsapp=вотсап telegram=телеграм viber=вайбер max=макс
-    vk=вэ_ка online=онлайн offline=офлайн email=имейл mail=мейл wi=вай fi=фай wifi=вай-фай covid=ковид
-    ph=пэ_аш
-    laser=лейзер lazer=лазер skin=скин hair=хеар body=боди kids=кидс baby=бэби vita=вита
+    beauty=бьюти house=хаус home=хоум group=груп doctor=доктор dr=доктор premium=премиум prime=прайм
+    plus=плюс vip=вип spa=спа whatsapp=вотсап telegram=телеграм viber=вайбер max=макс vk=вэ_ка
+    online=онлайн offline=офлайн email=имейл mail=мейл wi=вай fi=фай wifi=вай-фай covid=ковид
+    ph=пэ_аш laser=лейзер lazer=лазер skin=скин hair=хеар body=боди kids=кидс baby=бэби vita=вита
     esthetic=эстетик aesthetic=эстетик aesthetics=эстетикс estetic=эстетик estetik=эстетик
-    derma=дерма nova=нова euro=евро european=юропиан european=юропиан atlas=атлас city=сити
-    new=нью line=лайн day=дэй white=вайт green=грин blue=блю red=ред black=блэк gold=голд
-    best=бест first=фёрст one=уан star=стар light=лайт space=спейс time=тайм club=клаб studio=студио
-    art=арт style=стайл fitness=фитнес wellness=велнес check=чек up=ап checkup=чекап
-    on=он off=офф my=май you=ю your=ёр we=ви the=зэ of=оф and=энд for=фор to=ту in=ин is=из
-    john=джон mary=мэри george=джордж james=джеймс michael=майкл david=дэвид anna=анна maria=мария
-    service=сервис hospital=хоспитал eye=ай vision=вижн heart=харт genetics=генетикс gen=ген
-    invitro=инвитро medsi=медси helix=хеликс scandinavia=скандинавия ava=ава peter=петер
-    google=гугл apple=эпл yandex=яндекс rosa=роза lux=люкс luxe=люкс deluxe=делюкс elite=элит
-    tower=тауэр plaza=плаза mall=молл park=парк business=бизнес office=офис floor=флор
-    ok=окей sms=эс_эм_эс gmail=джимейл yahoo=яху outlook=аутлук info=инфо mobile=мобайл ru=ру
-    com=ком net=нет org=орг smart=смарт pro=про expert=эксперт test=тест love=лав woman=вумен
-    women=вумен men=мен man=мэн mama=мама mother=мазер child=чайлд children=чилдрен
-"""
+    derma=дерма nova=нова euro=евро european=юропиан european=юропиан atlas=атлас city=сити new=нью
+    line=лайн day=дэй white=вайт green=грин blue=блю red=ред black=блэк gold=голд best=бест
+    first=фёрст one=уан star=стар light=лайт space=спейс time=тайм club=клаб studio=студио art=арт
+    style=стайл fitness=фитнес wellness=велнес check=чек up=ап checkup=чекап on=он off=офф my=май
+    you=ю your=ёр we=ви the=зэ of=оф and=энд for=фор to=ту in=ин is=из john=джон mary=мэри
+    george=джордж james=джеймс michael=майкл david=дэвид anna=анна maria=мария service=сервис
+    hospital=хоспитал eye=ай vision=вижн heart=харт genetics=генетикс gen=ген invitro=инвитро
+    medsi=медси helix=хеликс scandinavia=скандинавия ava=ава peter=петер google=гугл apple=эпл
+    yandex=яндекс rosa=роза lux=люкс luxe=люкс deluxe=делюкс elite=элит tower=тауэр plaza=плаза
+    mall=молл park=парк business=бизнес office=офис floor=флор ok=окей sms=эс_эм_эс gmail=джимейл
+    yahoo=яху outlook=аутлук info=инфо mobile=мобайл ru=ру com=ком net=нет org=орг smart=смарт
+    pro=про expert=эксперт test=тест love=лав woman=вумен women=вумен men=мен man=мэн mama=мама
+    mother=мазер child=чайлд children=чилдрен
+    """
 )
 
 _LETTER_NAMES: Final = _pairs(

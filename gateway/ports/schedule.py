@@ -48,13 +48,6 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """The change stands in the feed; the clinic will accept or refuse it there."""
-
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
 class Conflicted:
     """The appointment changed meanwhile; `newest` None: it is gone (rule S-2)."""
 
@@ -76,7 +69,7 @@ class Unavailable:
     retry_after_s: int | None = None
 
 
-PushOutcome: TypeAlias = Accepted | Published | Conflicted | Refused | Unavailable
+PushOutcome: TypeAlias = Accepted | Conflicted | Refused | Unavailable
 
 
 class Schedule(Protocol):

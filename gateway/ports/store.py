@@ -103,7 +103,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A change for the clinic's feed; the same `ref` and `push` again keep their first `seq`."""
+    """A change for the clinic's feed, where it gets the next `seq` (1, 2, 3 …).
+
+    The same `ref` and `push` again keep their first `seq` and are not put there again."""
 
     ref: Ref
     push: str
@@ -128,6 +130,8 @@ class Commit:
     `seen` is the id of an inbound event; when it was committed before, nothing is changed and
     the result is DUPLICATE. It is remembered for at least 7 days (facts: WhatsApp repeats a
     webhook for up to 7 days).
+    `hints` (hint, what it points at, how long it is kept) are remembered whatever the outcome,
+    and before it is known: they cost no round trip of their own.
     """
 
     clinic: str
@@ -139,6 +143,7 @@ class Commit:
     publishes: tuple[Publish, ...] = ()
     seen: str | None = None
     refund: Grant | None = None
+    hints: tuple[tuple[str, Ref, timedelta], ...] = ()
 
 
 class Outcome(StrEnum):
@@ -298,12 +303,6 @@ class Store(Protocol):
 
     async def clinics(self) -> tuple[str, ...]:
         """Return the ids of all clinics, sorted."""
-        ...
-
-    async def publish(self, ref: Ref, push: str, document: Mapping[str, object]) -> int:
-        """Put a change into its clinic's feed once and return its `seq` (1, 2, 3 …).
-
-        The same `ref` and `push` again return the first `seq`."""
         ...
 
     async def feed(self, clinic: str, after: int, limit: int) -> tuple[FeedItem, ...]:

@@ -25,7 +25,6 @@ from gateway.core.events import (
     PushAccepted,
     PushConflicted,
     PushFailed,
-    PushPublished,
     PushRefused,
 )
 from gateway.core.model import Channel
@@ -34,7 +33,6 @@ from gateway.ports.messaging import Messaging, OutgoingMessage, SendError, opaqu
 from gateway.ports.schedule import (
     Accepted,
     Conflicted,
-    Published,
     PushOutcome,
     Refused,
     Schedule,
@@ -275,8 +273,6 @@ def _push_event(push: str, outcome: PushOutcome) -> Event:
     match outcome:
         case Accepted():
             return PushAccepted(push)
-        case Published(seq):
-            return PushPublished(push, seq)
         case Conflicted(newest):
             return PushConflicted(push, newest)
         case Refused(code):

@@ -31,7 +31,7 @@ from gateway.core.routing import Written, appointment_in, route
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import Claimed, Grant, Kind, Outcome, Ref, Room, Store
 from gateway.service.clinics import Clinics
-from gateway.service.records import commit_of, ref_of, started
+from gateway.service.records import Hints, commit_of, ref_of, started
 
 P = TypeVar("P", StatusPush, Notice)
 
@@ -149,8 +149,13 @@ class Engine:
                 case, contact, event, settings, grant=item.grant, claimed=True
             )
 
-    async def patient_wrote(self, clinic: str, number: str, written: Written) -> Decided:
-        """Take a message from a patient's number: find its visit, decide, commit."""
+    async def patient_wrote(
+        self, clinic: str, number: str, written: Written, hints: Hints = ()
+    ) -> Decided:
+        """Take a message from a patient's number: find its visit, decide, commit.
+
+        `hints` are remembered with it, whatever is decided; not when the clinic is unknown.
+        """
         seen = f"{written.channel.value}:{written.id}"
         for _ in range(DECIDE_TRIES_MAX):
             contact, cases = await self._store.load_contact(clinic, number)
@@ -165,7 +170,7 @@ class Engine:
             branch = routed.case.branch if routed.case else asked.branch
             settings = await self._clinics.settings(clinic, branch or whole.branches[0].id)
             decided = await self._decide(
-                routed.case, contact, routed.event, settings, number=number, seen=seen
+                routed.case, contact, routed.event, settings, number=number, seen=seen, hints=hints
             )
             if decided is not None:
                 return decided
@@ -214,6 +219,7 @@ class Engine:
         seen: str | None = None,
         grant: Grant | None = None,
         claimed: bool = False,
+        hints: Hints = (),
     ) -> Decided | None:
         """Decide and commit once; None means that a version did not hold.
 
@@ -230,10 +236,19 @@ class Engine:
             next_contact = None  # nothing was learnt of a new number: nothing to store
         same = next_case is case and next_contact is contact
         if same and grant is None and not claimed:
+            for hint in hints:
+                await self._store.remember(*hint)
             return Decided(case, contact, changed=False)
         before, after = (case, contact), (next_case, next_contact)
         commit = commit_of(
-            before, after, branch, now, seen=seen, grant=grant, rewrite=claimed and same
+            before,
+            after,
+            branch,
+            now,
+            seen=seen,
+            grant=grant,
+            rewrite=claimed and same,
+            hints=hints,
         )
         outcome = await self._store.commit(commit)
         self._committed(outcome)

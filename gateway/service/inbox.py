@@ -20,6 +20,7 @@ from gateway.errors import NotFound
 from gateway.ports.messaging import Inbound, InboundMessage, InboundReceipt, attempt_of
 from gateway.ports.store import Kind, Ref, Store
 from gateway.service.engine import Engine
+from gateway.service.records import Hints
 
 log = logging.getLogger("callahead.inbox")
 
@@ -116,19 +117,22 @@ class Inbox:
         number = await self._number(clinic, item, written)
         if number is None:
             return False
+        hints: Hints = ()
+        if item.number is not None and item.account:
+            alias = _alias(item.channel, item.sender, item.account)
+            hints = ((alias, Ref(Kind.CONTACT, clinic, number), ALIAS_FOR),)
         try:
-            await self._engine.patient_wrote(clinic, number, written)
+            await self._engine.patient_wrote(clinic, number, written, hints)
         except NotFound:
+            for hint in hints:
+                await self._store.remember(*hint)
             return False
         return True
 
     async def _number(self, clinic: str, item: InboundMessage, written: Written) -> str | None:
         """The sender's number: told, known from before, or that of the visit it answers."""
         if item.number is not None:
-            number = _as_stored(item.number)
-            if item.account:
-                await self._learn_alias(item.channel, item.sender, item.account, number)
-            return number
+            return _as_stored(item.number)
         if item.account:
             alias = await self._store.recall(_alias(item.channel, item.sender, item.account))
             if alias is not None and alias.clinic == clinic:

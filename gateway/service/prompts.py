@@ -42,11 +42,12 @@ log = logging.getLogger("callahead.speech")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A WAV file that is ready to be played: 8 kHz, mono, 16-bit."""
+    """A WAV file that is ready to be played: 8 kHz, mono, 16-bit. `voice` is who speaks."""
 
     path: Path
     seconds: float
     key: str
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +95,28 @@ class Prompts:
         self._rests_until: dict[str, datetime] = {}
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def prepare(self, turns: Sequence[Sequence[str]], language: str) -> list[Prompt]:
+    async def prepare(
+        self, turns: Sequence[Sequence[str]], language: str, *, voice: str = ""
+    ) -> list[Prompt]:
         """Return a prompt for every turn, all in one voice; raise `SpeechError`.
 
         A turn is a list of sentences in words. The prompts stay for as long as they may be
-        needed by a call that begins now.
+        needed by a call that begins now. A call that goes on gives the `voice` of its first
+        prompts: it is asked before all others.
         """
         engines = [engine for engine in self._engines if engine.speaks(language)]
+        engines.sort(key=lambda engine: engine.identity != voice)
         failed = SpeechError("no_voice")
         for number, engine in enumerate(engines):
             wanted = [self._turn(turn, engine, language) for turn in turns]
+            is_last = number + 1 == len(engines)
             try:
-                return await self._prompts(wanted, engine, language)
+                return await self._prompts(
+                    wanted, engine, language, may_speak=is_last or not self._rests(engine)
+                )
             except SpeechError as error:
                 failed = error
-                if number + 1 < len(engines):
+                if not is_last:
                     self._let_rest(engine, error)
         log.warning("prompts could not be made", extra={"code": failed.code, "language": language})
         raise failed
@@ -133,36 +141,38 @@ class Prompts:
         )
 
     async def _prompts(
-        self, wanted: Sequence[_Turn], engine: Speech, language: str
+        self, wanted: Sequence[_Turn], engine: Speech, language: str, *, may_speak: bool
     ) -> list[Prompt]:
-        made = await asyncio.to_thread(self._made, wanted)
+        made = await asyncio.to_thread(self._made, wanted, engine.identity)
         missing = [turn for turn in wanted if turn.place not in made]
+        if missing and not may_speak:
+            raise SpeechError("unavailable")
         if missing:
             sentences = {
                 sentence.place: sentence for turn in missing for sentence in turn.sentences
             }
             spoken = await self._spoken(list(sentences.values()), engine, language)
-            made |= await asyncio.to_thread(self._put_together, missing, spoken)
+            made |= await asyncio.to_thread(self._put_together, missing, spoken, engine.identity)
         return [made[turn.place] for turn in wanted]
 
-    def _made(self, wanted: Sequence[_Turn]) -> dict[Place, Prompt]:
+    def _made(self, wanted: Sequence[_Turn], voice: str) -> dict[Place, Prompt]:
         """Return the prompts that are there already."""
         now, made = self._clock.now(), {}
         for turn in wanted:
             speech = self._cache.read(turn.place, now)
             if speech is not None:
                 path = self._cache.path(turn.place)
-                made[turn.place] = Prompt(path, audio.seconds(speech), turn.place.key)
+                made[turn.place] = Prompt(path, audio.seconds(speech), turn.place.key, voice)
         return made
 
     def _put_together(
-        self, missing: Sequence[_Turn], spoken: dict[Place, Samples]
+        self, missing: Sequence[_Turn], spoken: dict[Place, Samples], voice: str
     ) -> dict[Place, Prompt]:
         now, made = self._clock.now(), {}
         for turn in missing:
             speech = audio.joined([spoken[sentence.place] for sentence in turn.sentences])
             path = self._stored(turn.place, speech, now)
-            made[turn.place] = Prompt(path, audio.seconds(speech), turn.place.key)
+            made[turn.place] = Prompt(path, audio.seconds(speech), turn.place.key, voice)
         return made
 
     async def _spoken(
@@ -175,8 +185,8 @@ class Prompts:
                     sentence.place: group.create_task(self._once(sentence, engine, language))
                     for sentence in sentences
                 }
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
         return {place: task.result() for place, task in tasks.items()}
 
     async def _once(self, sentence: _Sentence, engine: Speech, language: str) -> Samples:
@@ -190,8 +200,6 @@ class Prompts:
             speech = await asyncio.to_thread(self._cache.read, place, self._clock.now())
             if speech is not None:
                 return speech
-            if self._rests(engine):
-                raise SpeechError("unavailable")
             sound = await engine.synthesize(sentence.text, language)
             return await asyncio.to_thread(self._finished, place, sound)
 
@@ -234,7 +242,7 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first error of a group; one that is not about speech goes before the others."""
-    unexpected = [error for error in group.exceptions if not isinstance(error, SpeechError)]
-    return (unexpected or group.exceptions)[0]
+    unexpected = [error for error in errors.exceptions if not isinstance(error, SpeechError)]
+    return (unexpected or errors.exceptions)[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeAlias
 
 from gateway.core.case import (
     Attempt,
@@ -34,6 +35,9 @@ from gateway.ports.store import (
     Write,
 )
 
+Hints: TypeAlias = tuple[tuple[str, Ref, timedelta], ...]
+"""What a commit remembers: hint, what it points at, how long it is kept."""
+
 COUNTED_STATES = frozenset({"accepted", "delivered", "read", "failed", "ended"})
 
 
@@ -53,6 +57,7 @@ def commit_of(
     seen: str | None = None,
     grant: Grant | None = None,
     rewrite: bool = False,
+    hints: Hints = (),
 ) -> Commit:
     """Return everything that one decision changes; `rewrite` writes back what was claimed.
 
@@ -89,6 +94,7 @@ def commit_of(
         publishes=published(before, after),
         seen=seen,
         refund=grant if grant and not _used(grant, before, after) else None,
+        hints=hints,
     )
 
 

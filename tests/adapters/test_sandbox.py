@@ -64,6 +64,10 @@ async def test_a_call_is_seen_and_remembered(tmp_path: Path) -> None:
     account = first.telephones.accounts[KEYS.twilio_account_sid]
     order = Order(NUMBER, CALLER_NUMBER, "http://127.0.0.1:1/voice")
     made = first.telephones.create(account, order)
+    first.let_answer(NUMBER, "1")
+    habit = first.telephones.phone(NUMBER).habit
+    assert habit is not None
+    assert habit.keys == "1"
     [call] = first.calls()
     assert (call["id"], call["number"], call["caller"]) == (made.sid, NUMBER, CALLER_NUMBER)
     for impossible in (first.answer, first.decline, first.ignore, first.hang_up, first.audio):

@@ -29,6 +29,10 @@ from gateway.ports.messaging import OutgoingMessage as Outgoing
 from gateway.ports.webhook import RawRequest, Webhook
 
 
+def _without_headers(request: RawRequest) -> RawRequest:
+    return replace(request, headers={})
+
+
 @dataclass
 class Peer:
     """An adapter and its provider's stand-in.
@@ -37,7 +41,8 @@ class Peer:
     `lose` say how the provider answers from now on (`lose`: the request arrives, no answer
     comes), `asked` how many requests it got. `inbound` are properly signed webhooks, and
     `secrets` what must never be told. `signs_body` False: the provider proves itself by a secret
-    alone, which does not depend on the body.
+    alone, which does not depend on the body. `unproven` takes the proof out of a webhook: the
+    headers, unless the provider has it in the address or in the body.
     """
 
     messaging: Messaging
@@ -53,6 +58,7 @@ class Peer:
     webhook: Webhook | None = None
     inbound: tuple[RawRequest, ...] = ()
     signs_body: bool = True
+    unproven: Callable[[RawRequest], RawRequest] = _without_headers
 
 
 async def error_of(peer: Peer, message: Outgoing | None = None) -> SendError:
@@ -161,7 +167,7 @@ class MessagingConformance:
                 with pytest.raises((Forbidden, Unauthenticated)):
                     peer.webhook.verify(replace(request, body=request.body + b" "))
             with pytest.raises(Unauthenticated):
-                peer.webhook.verify(replace(request, headers={}))
+                peer.webhook.verify(peer.unproven(request))
 
     def test_what_comes_in_belongs_to_the_channel(self, peer: Peer) -> None:
         if peer.webhook is None:

@@ -41,7 +41,6 @@ from gateway.core.events import (
     PushAccepted,
     PushConflicted,
     PushFailed,
-    PushPublished,
     PushRefused,
     Receipt,
     SlotGranted,
@@ -389,7 +388,6 @@ class Driver:
         newest = self._changed(snapshot, move) if snapshot and move.how % 2 else snapshot
         choices: tuple[Event, ...] = (
             PushAccepted(push),
-            PushPublished(push, 7),
             PushConflicted(push, newest),
             PushConflicted(push, None),
             PushRefused(push, "gone"),

@@ -33,7 +33,6 @@ from gateway.core.events import (
     PushAccepted,
     PushConflicted,
     PushFailed,
-    PushPublished,
     PushRefused,
     Receipt,
     SlotGranted,
@@ -223,11 +222,11 @@ def test_an_accepted_change_is_the_schedules_status() -> None:
 
 @pytest.mark.rule("S-1")
 def test_a_published_change_waits_for_the_clinic() -> None:
-    case, _ = happen(pushed(), PushPublished("1", 7))
-    assert (case.pushes[0].state, case.pushes[0].seq, case.due) == (PushState.PUBLISHED, 7, None)
+    published = a_push(state=PushState.PUBLISHED, not_before=None)
     behind = a_push(id="2", state=PushState.PENDING, tries=0, not_before=None)
-    case = replace(case, pushes=(*case.pushes, behind), journal=())
-    assert happen(case, DueTimeReached())[0].pushes[1].state is PushState.PENDING
+    case = replace(pushed(), pushes=(published, behind))
+    case, _ = happen(case, DueTimeReached())
+    assert (case.pushes, case.due) == ((published, behind), None)
     assert happen(case, PushAccepted("1"))[0].pushes[1].state is PushState.STARTED
 
 
@@ -316,7 +315,6 @@ def back(contact: Contact) -> Contact:
     ("event", "state"),
     [
         (PushAccepted("1"), PushState.ACCEPTED),
-        (PushPublished("1", 3), PushState.PUBLISHED),
         (PushRefused("1"), PushState.REFUSED),
         (PushConflicted("1", None), PushState.REFUSED),
         (PushFailed("1"), PushState.PENDING),

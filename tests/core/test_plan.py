@@ -368,7 +368,6 @@ def test_the_sooner_of_two_moments_that_may_be_missing(
     assert plan.sooner(one, other) == earlier
 
 
-
 @pytest.mark.rule("D-2")
 def test_what_counts_as_tried() -> None:
     details = an_attempt(function=DETAILS, purpose=Purpose.DETAILS)

@@ -304,6 +304,22 @@ async def test_what_the_first_voice_has_said_before_is_still_said_by_it(
     assert local.asked == []
 
 
+async def test_a_call_that_goes_on_keeps_its_voice_when_the_first_engine_is_back(
+    cache: Path, clock: ManualClock
+) -> None:
+    cloud, local = Voice("cloud", fails="timeout"), Voice("local")
+    one = prompts(cache, clock, cloud, local)
+    [begun] = await one.prepare([[NAME]], "ru")
+    assert begun.voice == "local"
+    clock.advance(REST.total_seconds())
+    cloud.fails = None
+    [after] = await one.prepare([[THANKS]], "ru", voice=begun.voice)
+    assert after.voice == "local"
+    assert main_tones(after) == pytest.approx([pitch("local" + THANKS)], abs=8)
+    [other] = await one.prepare([[THANKS]], "ru")
+    assert other.voice == "cloud"
+
+
 async def test_an_engine_that_failed_is_left_alone_for_a_while(
     cache: Path, clock: ManualClock
 ) -> None:
@@ -340,6 +356,16 @@ async def test_the_last_engine_is_always_asked(cache: Path, clock: ManualClock) 
         assert failed.value.code == "crashed"
     local.fails = None
     assert await one.prepare([["Раз"]], "ru")
+
+
+async def test_an_engine_that_rests_in_one_language_is_asked_in_another_that_only_it_knows(
+    cache: Path, clock: ManualClock
+) -> None:
+    cloud, local = Voice("cloud", ("ru", "en"), fails="timeout"), Voice("local")
+    one = prompts(cache, clock, cloud, local)
+    await one.prepare([["Раз"]], "ru")
+    cloud.fails = None
+    assert await one.prepare([["One"]], "en")
 
 
 async def test_an_engine_is_asked_for_its_languages_only(cache: Path, clock: ManualClock) -> None:

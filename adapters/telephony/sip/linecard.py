@@ -15,6 +15,7 @@ import os
 import queue
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
@@ -54,7 +55,10 @@ WAIT_MS: Final = 100
 """How long the library may wait for packets; jobs do not wait that long, they wake it."""
 
 LEAVE_S: Final = 2.0
-"""How long calls may take to end before the process does."""
+"""How long calls and the registration may take to end before the process does."""
+
+SETTLE_S: Final = 0.1
+"""What the other side answers to our last BYE has so long to arrive."""
 
 _KEEP_ALIVE: Final = b"\r\n\r\n"
 _TOO_MANY: Final = 70010  # PJ_ETOOMANY
@@ -228,18 +232,21 @@ class LineCard:
     def _leave(self) -> int:
         """End calls, then objects, then the library, in the only order that does not abort."""
         self._endpoint.hangupAllCalls()
+        if self._account.registered:
+            self._register(on=False)
         until = monotonic() + LEAVE_S
-        while self._calls and monotonic() < until:
+        while (self._calls or self._account.registered) and monotonic() < until:
             self._step(20)
         self._account.shutdown()
-        for _ in range(5):
+        settle_until = monotonic() + SETTLE_S
+        while monotonic() < settle_until:
             self._step(20)
         for call in self._calls.values():
             destroy(call)
         self._calls.clear()
         self.graveyard.bury(float("inf"))
         gc.collect()
-        self._endpoint.libDestroy()
+        self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)  # else it waits a second or more
         return 0
 
 
@@ -249,11 +256,12 @@ class _Account(pj.Account):  # type: ignore[misc]  # the library has no types
     def __init__(self, card: LineCard) -> None:
         super().__init__()
         self._card = card
+        self.registered = False
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802  the library's name
         """Tell how the registration stands."""
-        active = prm.code // 100 == 2 and prm.expiration > 0
-        self._card.emit(Registration(prm.code, active, prm.reason))
+        self.registered = prm.code // 100 == 2 and prm.expiration > 0
+        self._card.emit(Registration(prm.code, self.registered, prm.reason))
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802  the library's name
         """Nobody calls the robot."""
@@ -281,5 +289,7 @@ def main(fd: int) -> None:
     code = 1
     try:
         code = LineCard(stream).run()
+    except BaseException:  # noqa: BLE001  nobody above us; the gateway logs what we print
+        traceback.print_exc()
     finally:
         os._exit(code)  # the library's threads and objects are not for the interpreter to end

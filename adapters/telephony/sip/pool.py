@@ -167,16 +167,17 @@ class Pool:
                 raise NotPlaced("closing")
             if self.busy >= self._lines:
                 raise NotPlaced("no_line")
-            usable = [card for card in self._active if card.ready and card.free]
             now = loop.time()
-            rested = [card for card in usable if card.dial_at <= now]
+            free = [card for card in self._active if card.ready and card.free]
+            able = [card for card in free if card.rest_until <= now]
+            rested = [card for card in able if card.dial_at <= now]
             if rested:
                 return max(rested, key=lambda card: card.free)
-            if not usable:
+            if not able:
                 self._want_one_more()
             if now >= until:
-                raise NotPlaced("no_line") if usable else NotPlaced("no_card", alert=True)
-            wake_at = min([card.dial_at for card in usable] + [until])
+                raise NotPlaced("no_line") if free else NotPlaced("no_card", alert=True)
+            wake_at = min([max(card.dial_at, card.rest_until) for card in free] + [until])
             await self._wait_freed(wake_at - now)
 
     def _want_one_more(self) -> None:

@@ -77,7 +77,7 @@ class Card(asyncio.Protocol):
         self.ready = self.dead = self.retired = False
         self.born = now()
         self.calls: dict[str, Call] = {}
-        self.dial_at = 0.0
+        self.dial_at = self.rest_until = 0.0
         self._owner = owner
         self._handle = handle
         self._now = now
@@ -201,7 +201,7 @@ class Card(asyncio.Protocol):
             return
         call.take(event)
         if isinstance(event, NoLine):
-            self.dial_at = self._now() + NO_LINE_REST_S
+            self.rest_until = self._now() + NO_LINE_REST_S
         if isinstance(event, Disconnected | NoLine):
             del self.calls[event.call]
             if self.retired and not self.calls:

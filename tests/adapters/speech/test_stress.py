@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from num2words import num2words
 
 from adapters.speech import stress
 
+ROOT = Path(__file__).parents[3]
 VOWELS = "аеёиоуыэюя"
 
 
@@ -57,6 +62,26 @@ def test_the_rules_agree_with_the_table() -> None:
             compared += 1
             assert f"{word[:place]}+{word[place:]}" == marked
     assert compared > 100
+
+
+def test_every_word_of_the_russian_script_is_stressed() -> None:
+    """Words of one syllable aside, and facts: those come from the clinic."""
+    script = (ROOT / "ivr_scripts" / "confirm_visit.ru.yaml").read_text(encoding="utf-8")
+    said = "\n".join(re.findall(r"^ {6}- (.*)$", script, re.MULTILINE))
+    words = set(re.findall(r"[а-яё]+", re.sub(r"\{\w+\}", "", said).lower()))
+    assert len(words) > 50
+    long = {word for word in words if sum(letter in VOWELS for letter in word) > 1}
+    assert not {word for word in long if "+" not in stress.stressed_word(word)}
+
+
+@pytest.mark.parametrize("kind", ["cardinal", "ordinal"])
+def test_every_number_is_stressed(kind: str) -> None:
+    said = " ".join(num2words(number, lang="ru", to=kind) for number in range(1, 1000))
+    words = set(re.findall(r"[а-яё]+", said))
+    if kind == "ordinal":  # hundreds are rare: the twentieth floor, the thirty-first of December
+        words = {word for word in words if "сот" not in word or len(word) < 6}
+    long = {word for word in words if sum(letter in VOWELS for letter in word) > 1}
+    assert not {word for word in long if "+" not in stress.stressed_word(word)}
 
 
 def test_a_change_of_table_or_rules_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -60,11 +59,9 @@ async def code_of(worker: WorkerProcess) -> str:
 
 
 async def gone(pid: int) -> None:
-    """Wait until a process is no more."""
-    with contextlib.suppress(ProcessLookupError):
-        while True:
-            os.kill(pid, 0)
-            await asyncio.sleep(0.005)
+    """Wait until a process has ended; whoever inherits it may not have waited for it yet."""
+    while state(pid) not in ("Z", ""):  # noqa: ASYNC110  another process' state sets no event
+        await asyncio.sleep(0.005)
 
 
 async def stop(pid: int) -> None:
@@ -75,7 +72,11 @@ async def stop(pid: int) -> None:
 
 
 def state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().split()[2]
+    """Return the letter of a process' state, nothing when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def environment(pid: int | None) -> bytes:

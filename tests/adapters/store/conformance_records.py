@@ -39,6 +39,7 @@ from tests.adapters.store.samples import (
     contact,
     message,
     one,
+    publish,
     put,
     ref,
     write_off,
@@ -187,29 +188,44 @@ class Records:
         await store.remember("msg:whatsapp:wamid.1", ref(), timedelta(hours=1))
         assert await other.recall("msg:whatsapp:wamid.1") == ref()
 
+    @pytest.mark.parametrize("outcome", Outcome)
+    async def test_a_commits_hints_are_kept_whatever_comes_of_it(
+        self, stores: Stores, outcome: Outcome
+    ) -> None:
+        store, other = stores
+        await put(store, replace(one(case()), seen="in-1"))
+        expected = 0 if outcome is Outcome.CONFLICT else 1
+        seen = "in-1" if outcome is Outcome.DUPLICATE else "in-2"
+        hints = (("alias:1", ref("a1"), MINUTE), ("alias:2", ref("a2"), MINUTE))
+        commit = replace(one(case(), expected), seen=seen, hints=hints)
+        assert await store.commit(commit) is outcome
+        assert await other.recall("alias:1") == ref("a1")
+        assert await other.recall("alias:2") == ref("a2")
+
     async def test_a_change_is_published_once(self, stores: Stores) -> None:
         store, other = stores
-        assert await store.publish(ref("a1"), "p1", {"kind": "status", "n": 1}) == 1
-        assert await store.publish(ref("a2"), "p1", {"kind": "status", "n": 2}) == 2
-        assert await other.publish(ref("a1"), "p1", {"kind": "other"}) == 1
-        assert await store.publish(Ref(Kind.CASE, "south", "a1"), "p1", {}) == 1
+        await publish(store, ref("a1"), "p1", {"kind": "status", "n": 1})
+        await publish(store, ref("a2"), "p1", {"kind": "status", "n": 2})
+        await publish(other, ref("a1"), "p1", {"kind": "other"})
+        await publish(store, Ref(Kind.CASE, "south", "a1"))
         items = await other.feed(CLINIC, 0, 10)
         assert [(item.seq, item.ref, item.push) for item in items] == [
             (1, ref("a1"), "p1"),
             (2, ref("a2"), "p1"),
         ]
         assert items[0].document == {"kind": "status", "n": 1}
+        assert [item.seq for item in await store.feed("south", 0, 10)] == [1]
 
     async def test_the_feed_keeps_what_was_not_taken(self, stores: Stores) -> None:
         store, _ = stores
         for n in range(12):
-            await store.publish(ref(f"a{n}"), "p1", {"same": "document"})
+            await publish(store, ref(f"a{n}"))
         await store.take_from_feed(CLINIC, 2)
         await store.take_from_feed(CLINIC, 2)
         await store.take_from_feed(CLINIC, 99)
         assert [item.seq for item in await store.feed(CLINIC, 0, 3)] == [1, 3, 4]
         assert [item.seq for item in await store.feed(CLINIC, 9, 10)] == [10, 11, 12]
-        assert await store.publish(ref("a1"), "p1", {}) == 2
+        await publish(store, ref("a1"))
         assert [item.seq for item in await store.feed(CLINIC, 0, 2)] == [1, 3]
 
     async def test_keys_belong_to_one_clinic(self, stores: Stores) -> None:

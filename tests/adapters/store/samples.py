@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from gateway.ports.store import (
     Commit,
     Kind,
     Outcome,
+    Publish,
     Rates,
     Ref,
     Room,
@@ -93,6 +95,13 @@ def call(rank: float = 100.0) -> Want:
 
 async def put(store: Store, commit: Commit) -> None:
     assert await store.commit(commit) is Outcome.DONE
+
+
+async def publish(
+    store: Store, of: Ref, push: str = "p1", document: Mapping[str, object] | None = None
+) -> None:
+    item = Publish(of, push, document or {"kind": "status"})
+    await put(store, Commit(of.clinic, (), publishes=(item,)))
 
 
 async def claim(store: Store, now: datetime = NOW, limit: int = 100) -> Claim:

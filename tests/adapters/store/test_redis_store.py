@@ -15,7 +15,7 @@ from adapters.store.connection import Connection
 from adapters.store.embedded import EmbeddedServer
 from adapters.store.redis_store import RedisStore, open_store
 from gateway.errors import StoreUnavailable, StoreUnusable
-from gateway.ports.store import Outcome, Work
+from gateway.ports.store import Commit, Outcome, Work
 from tests.adapters.store.samples import (
     BRANCH,
     CLINIC,
@@ -32,6 +32,7 @@ from tests.adapters.store.samples import (
     entry,
     message,
     one,
+    publish,
     put,
     rates,
     ref,
@@ -81,7 +82,7 @@ async def _use_everything(store: RedisStore) -> None:
     await put(store, one(case("a3", branch="east"), 0, NOW, message(), call()))
     await claim(store)
     await store.write_off(CLINIC, write_off(1), None)
-    await store.publish(ref(), "p1", {"kind": "status"})
+    await publish(store, ref())
     await store.remember("link:x", ref(), timedelta(hours=1))
     await store.save_key("digest", CLINIC, NOW, "label")
     await store.ping()
@@ -157,9 +158,30 @@ async def test_a_purged_case_leaves_the_queues(store: RedisStore, raw: Connectio
     assert (figures.due, figures.waiting) == (0, 0)
 
 
+async def test_a_node_of_an_older_version_may_take_a_visit_out_of_the_open_ones(
+    store: RedisStore, raw: Connection
+) -> None:
+    await put(store, one(case(), 0, NOW))
+    tag = keys.tag(store.partition_of(CLINIC))
+    # What the function of the version before wrote: it did not know field `o`.
+    await raw.call("HSET", f"{tag}case:{CLINIC}:a1", "v", 2)
+    await raw.call("ZREM", f"{tag}open:{CLINIC}:{BRANCH}", "a1")
+    await put(store, one(case(), 2, NOW))
+    assert await raw.call("ZRANGE", f"{tag}open:{CLINIC}:{BRANCH}", 0, -1) == [b"a1"]
+
+
 async def test_lost_functions_are_loaded_again(store: RedisStore, raw: Connection) -> None:
     await raw.call("FUNCTION", "FLUSH")
     assert await store.commit(one(case())) is Outcome.DONE
+
+
+async def test_lost_functions_are_loaded_again_under_a_commit_with_hints(
+    store: RedisStore, raw: Connection
+) -> None:
+    await raw.call("FUNCTION", "FLUSH")
+    hints = (("link:x", ref(), timedelta(hours=1)),)
+    assert await store.commit(replace(one(case()), hints=hints)) is Outcome.DONE
+    assert await store.recall("link:x") == ref()
 
 
 async def test_old_write_offs_make_room(store: RedisStore) -> None:
@@ -206,6 +228,8 @@ async def test_a_server_that_cannot_write_is_unavailable(
     try:
         with pytest.raises(StoreUnavailable):
             await store.commit(one(case()))
+        with pytest.raises(StoreUnavailable):
+            await store.commit(Commit(CLINIC, (), hints=(("link:x", ref(), LEASE),)))
         with pytest.raises(StoreUnavailable):
             await store.ping()
         assert await store.load_case(CLINIC, "a1") == (None, None)

@@ -21,6 +21,8 @@ from tests.telephony.peers.audio import Samples, read_wav, silence, write_wav
 from tests.telephony.peers.ports import Block, is_bound
 
 START_S = 5.0
+NUMBER = "+79995550123"
+"""Whom it answers for; it refuses calls for anybody else with 404."""
 MODULES = ("g711", "aubridge", "aufile", "sndfile", "srtp")
 _SPACE_PORTS = 20
 
@@ -62,7 +64,7 @@ def _prepare(folder: Path, says: Samples | None, account: str, **ports: int) -> 
         module_lines="\n".join(f"module {name}.so" for name in MODULES),
     )
     (folder / "config").write_text(config)
-    address = f"<sip:patient@127.0.0.1:{ports['sip']}>"
+    address = f"<sip:{NUMBER}@127.0.0.1:{ports['sip']}>"
     (folder / "accounts").write_text(f"{address};regint=0;audio_codecs=pcma;{account}\n")
     (folder / "contacts").write_text("")
 
@@ -94,7 +96,8 @@ class Baresip:
         srtp: Literal["", "srtp", "srtp-mand"] = "",
         says: Samples | None = None,
     ) -> AsyncIterator[Baresip]:
-        """Start it; at the end of the block it is gone. `says` is what the patient says."""
+        """Start it; at the end of the block it is gone. `says` is what the patient says;
+        at its end baresip hangs up."""
         binary = shutil.which("baresip")
         if binary is None:
             pytest.fail("baresip is needed; scripts/system_packages.sh names what to install")

@@ -126,7 +126,7 @@ function drawScreen() {
   const screen = byId("call");
   const call = shown();
   screen.hidden = !call;
-  document.body.classList.toggle("on-phone", Boolean(call));
+  byId("chat").inert = Boolean(call); // it lies behind the phone's screen
   if (!call) {
     drawn = "";
     screen.replaceChildren();
@@ -149,7 +149,7 @@ function build(screen, call) {
     { class: "caller" },
     h("span", { class: `avatar a${Number(call.number.slice(-2)) % 6}`, "aria-hidden": "true" }, initials(nameOf(call))),
     h("p", { class: "whose" }, t().whose_phone(nameOf(call))),
-    h("h3", {}, t().clinic_calls),
+    h("h3", {}, isOver(call) ? t().call_over : call.state === RINGS ? t().clinic_calls : t().call_of_clinic),
     h("p", { class: "number" }, phone(call.caller)),
   );
   const body = call.state === RINGS ? ringingBody(call) : call.state === TALKS ? talkingBody(call) : endBody(call);
@@ -227,8 +227,11 @@ export function ending(call) {
   return t().call_ends[call.state] || "";
 }
 
+export const words = (call) =>
+  isOver(call) ? ending(call) : call.state === RINGS ? t().rings : call.state === TALKS ? t().talks : t().dials;
+
 export function line(call) {
-  const text = isOver(call) ? ending(call) : call.state === RINGS ? t().rings : call.state === TALKS ? t().talks : t().dials;
+  const text = words(call);
   const missed = isOver(call) && call.state !== "completed";
   return h(
     "p",

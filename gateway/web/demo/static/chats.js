@@ -4,7 +4,7 @@ import { ask, flash, h, icon, initials, phone } from "./dom.js";
 import { clock, day, dayName, page, t } from "./words.js";
 import { isAsked } from "./schedule.js";
 
-let world, showTab, mark;
+let world, showTab, mark, callsOf, callLine, callWords, showCall;
 let current = null;
 let quoted = null;
 const rows = new Map();
@@ -13,12 +13,14 @@ const drafts = new Map();
 export function begin(state, handlers) {
   world = state;
   showTab = handlers.showTab;
-  mark = handlers.mark;
+  ({ mark, callsOf, callLine, callWords, showCall } = handlers);
 }
 
 export const nameOf = (chat) => chat.name || t().stranger;
 const unreadOf = (chat) => chat.messages.filter((m) => !m.mine && m.state !== "read" && m.state !== "failed").length;
 const newest = (chat) => chat.messages[chat.messages.length - 1];
+const newestCall = (chat) => callsOf(chat.number).pop();
+const isGoingOn = (call) => Boolean(call) && (call.state === "ringing" || call.state === "in-progress");
 
 export const openNumber = () => current;
 
@@ -29,6 +31,7 @@ export function open(number) {
   for (const [key, row] of rows) row.button.setAttribute("aria-current", String(key === number));
   if (number) showTab("chats");
   drawChat(true);
+  showCall();
   mark(number);
   markRead();
 }
@@ -56,7 +59,10 @@ export function show(changed, language) {
 }
 
 function order(a, b) {
-  const x = (newest(a)?.at || "").slice(0, 16), y = (newest(b)?.at || "").slice(0, 16);
+  const rings = (chat) => isGoingOn(newestCall(chat));
+  if (rings(a) !== rings(b)) return rings(a) ? -1 : 1;
+  const last = (chat) => [newest(chat)?.at || "", newestCall(chat)?.at || ""].sort()[1].slice(0, 16);
+  const x = last(a), y = last(b);
   if (x !== y) return x < y ? 1 : -1;
   return a.reads_at_once - b.reads_at_once || a.number.localeCompare(b.number);
 }
@@ -92,19 +98,25 @@ function build(chat) {
     name.textContent = nameOf(now).split(" ").slice(0, 2).join(" ");
     avatar.textContent = initials(nameOf(now));
     const message = newest(now);
-    time.textContent = message ? clock(new Date(message.at)) : "";
+    const call = newestCall(now);
+    const called = call && (!message || call.at >= message.at || isGoingOn(call));
+    const at = called ? call.at : message && message.at;
+    time.textContent = at ? clock(new Date(at)) : "";
     const text = message ? message.text.replace(/\s+/g, " ") : phone(now.number);
-    last.textContent = message && message.mine ? `${t().you}: ${text}` : text;
+    if (called) last.textContent = `${t().call_of_clinic}: ${callWords(call)}`;
+    else last.textContent = message && message.mine ? `${t().you}: ${text}` : text;
+    element.classList.toggle("rings", Boolean(call) && call.state === "ringing");
     const unread = unreadOf(now);
     badge.hidden = !unread;
     badge.textContent = unread;
     badge.setAttribute("aria-label", t().unread(unread));
     const asked = now.visits.some((id) => world.visits.has(id) && isAsked(world.visits.get(id)));
-    tag.textContent = !now.has_account ? t().no_whatsapp : asked ? (now.reads_at_once ? t().alone : t().asked) : "";
-    tag.className = `tag ${now.has_account && asked && !now.reads_at_once ? "asked" : ""}`;
+    const going = isGoingOn(call);
+    tag.textContent = going ? (call.state === "ringing" ? t().rings_short : t().talks) : !now.has_account ? t().no_whatsapp : asked ? (now.reads_at_once ? t().alone : t().asked) : "";
+    tag.className = `tag ${going ? "calling" : now.has_account && asked && !now.reads_at_once ? "asked" : ""}`;
     tag.title = asked && now.reads_at_once ? t().alone_hint : "";
     tag.hidden = !tag.textContent;
-    element.classList.toggle("none", !message);
+    element.classList.toggle("none", !message && !call);
   };
   return { element, button, fill };
 }
@@ -208,12 +220,17 @@ function drawMessages(chat, anew) {
   const known = new Map([...talk.querySelectorAll("[data-message]")].map((e) => [e.dataset.message, e]));
   const wanted = [];
   let lastDay = null;
-  for (const message of chat.messages) {
+  const entries = [...chat.messages, ...callsOf(chat.number)].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  for (const message of entries) {
     const key = day(new Date(message.at));
     if (key !== lastDay) {
       const [near, date] = dayName(key, world.now());
       wanted.push(h("p", { class: "date" }, near || date));
       lastDay = key;
+    }
+    if (message.caller) {
+      wanted.push(callLine(message));
+      continue;
     }
     const old = known.get(message.id);
     if (old) fillTicks(old, message);

@@ -1,5 +1,6 @@
 // The page: what it knows, how it hears of changes, and its frame.
 
+import * as calls from "./calls.js";
 import * as chats from "./chats.js";
 import { ask, h, post } from "./dom.js";
 import * as schedule from "./schedule.js";
@@ -12,6 +13,7 @@ const byId = (id) => document.getElementById(id);
 const world = {
   visits: new Map(),
   chats: new Map(),
+  calls: new Map(),
   reasons: new Map(),
   clinic: { id: "demo", name: "" },
   live: false,
@@ -21,6 +23,8 @@ const world = {
   },
   steps,
 };
+
+const kinds = { visit: world.visits, chat: world.chats, call: world.calls };
 
 // What has changed
 
@@ -39,24 +43,28 @@ function take(update) {
   world.clock = { at: Date.parse(update.clock.now), seen: performance.now(), factor: update.clock.factor };
   if (update.whole) {
     const keys = new Set(Object.keys(update.items));
-    for (const id of world.visits.keys()) if (!keys.has(`visit:${id}`)) update.items[`visit:${id}`] = null;
-    for (const number of world.chats.keys()) if (!keys.has(`chat:${number}`)) update.items[`chat:${number}`] = null;
+    for (const [kind, map] of Object.entries(kinds)) {
+      for (const id of map.keys()) if (!keys.has(`${kind}:${id}`)) update.items[`${kind}:${id}`] = null;
+    }
   }
-  const changed = { visit: new Map(), chat: new Map() };
+  const changed = { visit: new Map(), chat: new Map(), call: new Map() };
   for (const [key, item] of Object.entries(update.items)) {
-    const kind = key.startsWith("visit:") ? "visit" : "chat";
-    const map = kind === "visit" ? world.visits : world.chats;
+    const kind = key.slice(0, key.indexOf(":"));
+    const map = kinds[kind];
     const id = key.slice(kind.length + 1);
     changed[kind].set(id, map.get(id));
     if (item === null) map.delete(id);
     else map.set(id, item);
     if (item && item.does) learn(item.does);
+    const called = kind === "call" && item ? item.number : null;
+    if (called && !changed.chat.has(called) && world.chats.has(called)) changed.chat.set(called, world.chats.get(called));
   }
   byId("clinic").textContent = update.clinic.branch;
   showSpeed();
   if (changed.visit.size) schedule.show(changed.visit);
   if (changed.visit.size || changed.chat.size) chats.show(changed.chat);
   if (!world.live) follow();
+  if (changed.call.size || changed.chat.size) calls.show();
   world.live = true;
 }
 
@@ -119,6 +127,7 @@ function showTab(tab) {
     byId(`tab-${name}`).setAttribute("aria-current", tab === name ? "page" : "false");
   }
   chats.markRead();
+  if (world.live) calls.show();
 }
 byId("tab-schedule").addEventListener("click", () => (location.hash = "schedule"));
 byId("tab-chats").addEventListener("click", () => (location.hash = "chats"));
@@ -225,10 +234,12 @@ byId("language").addEventListener("click", () => {
   speak();
   schedule.show(new Map(), true);
   chats.show(new Map(), true);
+  calls.show(true);
 });
 
 schedule.begin(world, { openChat: (number) => (location.hash = `chat/${number}`), openMove });
-chats.begin(world, { showTab, mark: schedule.mark });
+chats.begin(world, { showTab, mark: schedule.mark, callsOf: calls.callsOf, callLine: calls.line, callWords: calls.words, showCall: calls.show });
+calls.begin(world, { openNumber: chats.openNumber, openChat: (number) => (location.hash = `chat/${number}`) });
 showTab("schedule");
 speak();
 chats.show(new Map(), true);

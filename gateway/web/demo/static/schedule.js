@@ -326,6 +326,7 @@ function line(entry) {
   data.function = t().functions[entry.function] || "";
   data.purpose = t().purposes[data.purpose] || data.purpose;
   data.state = t().message_states[data.state] || data.state;
+  data.call = t().call_results[data.result] || t().call_states[entry.data.state] || entry.data.state;
   data.answer = t().answers[data.answer] || data.answer;
   data.reasons = (data.reasons || []).map((code) => world.reasons.get(code)?.[page.language] || code).join(" ");
   return h("li", {}, h("time", {}, seconds(new Date(entry.at))), h("span", {}, tell(data)));

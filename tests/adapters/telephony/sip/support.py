@@ -131,5 +131,5 @@ def alive(pid: int) -> bool:
 async def until(true: object, within_s: float = 5.0) -> None:
     """Wait until a condition (a function without arguments) holds."""
     async with asyncio.timeout(within_s):
-        while not true():  # type: ignore[operator]  # a function
+        while not true():  # type: ignore[operator]  # noqa: ASYNC110  nobody tells of a process
             await asyncio.sleep(0.01)
