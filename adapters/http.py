@@ -192,7 +192,8 @@ def failure_of(error: BaseException, *, written: bool) -> SendError:
         error.os_error, RefusedAddressError
     ):
         return SendError(Failure.REJECTED, "address_refused", alert=True)
-    if isinstance(error, ValueError):
+    # A certificate that does not hold is a ValueError too.
+    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientSSLError):
         return SendError(Failure.REJECTED, "invalid_request", alert=True)
     code = _code(error, _CODES_BEFORE, "connect")
     # A certificate that does not hold will not heal by itself.

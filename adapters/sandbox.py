@@ -170,8 +170,7 @@ class Sandbox:
         return tuple(
             call.state.value
             for call in self.telephones.calls
-            if call.state in ON_THE_PHONE
-            and self.telephones.phone(call.order.to).habit is None
+            if call.state in ON_THE_PHONE and call.in_hand
         )
 
     def answer(self, number: str) -> None:

@@ -266,7 +266,8 @@ class SmsExolve:
     channel = Channel.SMS
 
     def __init__(self, config: Config, client: HttpClient, clock: Clock) -> None:
-        self.senders = clinics_of(((s.number, s.clinic) for s in config.senders), "number")
+        numbers = ((s.number, s.clinic) for s in config.senders if s.number.startswith("+"))
+        self.senders = clinics_of(numbers, "number")
         self._config = config
         self._client = client
         self._clock = clock

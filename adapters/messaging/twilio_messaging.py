@@ -416,8 +416,9 @@ class TwilioMessaging:
 
     @property
     def senders(self) -> dict[str, str]:
-        """The clinic of each of this channel's senders, by the id that callbacks name."""
-        return clinics_of(((s.id, s.clinic) for s in self._own), "number or service")
+        """The clinic of each sender that can be answered, by the id that callbacks name."""
+        answered = ((s.id, s.clinic) for s in self._own if s.id.startswith(("+", "MG")))
+        return clinics_of(answered, "number or service")
 
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a sender for this branch."""

@@ -20,6 +20,7 @@ class Meaning:
 
 
 UNREACHABLE = Meaning(Failure.IMPOSSIBLE)
+SWITCHED_OFF = Meaning(Failure.REJECTED)  # today; nothing is learnt about the number
 OPTED_OUT = Meaning(Failure.REJECTED)  # the patient sent STOP; Twilio takes nothing for them
 WINDOW_CLOSED = Meaning(Failure.TEMPORARY)  # sent again as a template
 TOO_FAST = Meaning(Failure.TEMPORARY)
@@ -33,8 +34,9 @@ NO_FAILURE = Meaning(Failure.REJECTED)  # what a receipt of success says about f
 WINDOW_CLOSED_CODE = 63016
 
 _CLASSES: tuple[tuple[Meaning, tuple[int, ...]], ...] = (
-    (UNREACHABLE, (13224, 21211, 21212, 21214, 21217, 21612, 21614, 30003, 30005, 30006)),
+    (UNREACHABLE, (13224, 21211, 21212, 21214, 21217, 21612, 21614, 30005, 30006)),
     (UNREACHABLE, (63003, 63014, 63024, 63032, 63033)),
+    (SWITCHED_OFF, (30003,)),
     (OPTED_OUT, (21610,)),
     (WINDOW_CLOSED, (WINDOW_CLOSED_CODE,)),
     (TOO_FAST, (20429, 21611, 30001, 63017, 63018)),

@@ -34,9 +34,8 @@ _ENTRY: Final = Shape(Entry)
 _CHARGE: Final = Shape(Charge)
 _WRITE_OFF: Final = Shape(WriteOff)
 
-_UNREADABLE: Final = (
-    orjson.JSONDecodeError, ArithmeticError, AttributeError, KeyError, TypeError, ValueError,
-)  # fmt: skip
+_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What `Shape.read` and orjson raise for what is no document of ours."""
 
 
 def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,8 @@ class Shape(Generic[T]):
     """Reads and writes one dataclass. `leaves` are fields that are not part of the document.
 
     `write` returns what orjson can write. `read` undoes it and sets the leaves to their defaults;
-    it raises `KeyError`, `TypeError`, `ValueError`, `AttributeError` or `ArithmeticError` for
-    what is no such document.
+    it raises `LookupError`, `TypeError`, `ValueError`, `AttributeError` or `ArithmeticError` for
+    what is no such document. Texts, numbers and flags are taken as they stand.
     """
 
     def __init__(self, kind: type[T], leaves: frozenset[str] = frozenset()) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import log as logs
+from gateway.cli.script_facts import script_and_facts
 from gateway.clock import SystemClock
 from gateway.compose.speech import ENGINES, open_prompts
 from gateway.core.spoken import speech
@@ -26,6 +27,10 @@ examples:
   callahead say "Приём 24.11.2026 в 14:30" --text-only
   callahead say "Your visit is at 2:30 pm" --lang en -o - | aplay
   callahead say "Добрый день!" --engine rhvoice -o out.wav
+  callahead say --script confirm_visit.ru --facts facts.yaml --text-only
+  callahead say --script confirm_visit.ru --facts facts.yaml --state confirmed -o out.wav
+
+A script says its first state, or the one that --state names. facts.yaml: see `callahead call`.
 
 The file is what a call plays: 8 kHz, mono, 16-bit. `-o -` writes it to standard output.
 exit codes: 0 done, 1 the engine failed, 2 wrong usage or input
@@ -58,11 +63,14 @@ def add_commands(
         epilog=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    say.add_argument("text", metavar="TEXT", help="what to say")
+    say.add_argument("text", metavar="TEXT", nargs="?", help="what to say")
+    say.add_argument("--script", metavar="NAME", help="a dialogue instead: confirm_visit.ru")
+    say.add_argument("--facts", type=Path, metavar="FILE", help="the dialogue's facts")
+    say.add_argument("--state", metavar="NAME", help="which state (default: the first)")
     say.add_argument(
         "-o", "--output", metavar="FILE", help="WAV file to write; - is standard output"
     )
-    say.add_argument("--lang", choices=("ru", "en"), default="ru")
+    say.add_argument("--lang", choices=("ru", "en"), default="ru", help="of TEXT (default: ru)")
     say.add_argument("--text-only", action="store_true", help="print the words and make no speech")
     say.add_argument(
         "--engine", choices=ENGINES, help="one engine only (default: the first that knows --lang)"
@@ -71,7 +79,7 @@ def add_commands(
 
 
 def _say(arguments: argparse.Namespace) -> int:
-    sentences = _sentences(arguments)
+    sentences, language = _sentences(arguments)
     if arguments.text_only:
         print("\n".join(sentences))
         return 0
@@ -82,7 +90,7 @@ def _say(arguments: argparse.Namespace) -> int:
     logs.set_up("error")  # what failed is told below, in plain words
     loaded = load(arguments.config)
     settings = chosen(loaded.settings.speech, arguments.engine)
-    file, seconds = asyncio.run(_spoken(settings, loaded.folder, sentences, arguments.lang))
+    file, seconds = asyncio.run(_spoken(settings, loaded.folder, sentences, language))
     if arguments.output == "-":
         sys.stdout.buffer.write(file)
     else:
@@ -91,14 +99,31 @@ def _say(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _sentences(arguments: argparse.Namespace) -> list[str]:
-    """Return what is to be said, in words."""
+def _sentences(arguments: argparse.Namespace) -> tuple[list[str], str]:
+    """Return what is to be said, in words, and in which language."""
+    if arguments.script is not None:
+        return _of_script(arguments)
+    if arguments.text is None:
+        raise InvalidInput(Problem("TEXT", "is needed, or --script with --facts"))
     if len(arguments.text) > TEXT_CHARS_MAX:
         raise InvalidInput(Problem("TEXT", f"must have at most {TEXT_CHARS_MAX} characters"))
     words = speech(arguments.text, arguments.lang)
     if not any(char.isalpha() for char in words):
         raise InvalidInput(Problem("TEXT", "holds nothing that can be said"))
-    return [words]
+    return [words], arguments.lang
+
+
+def _of_script(arguments: argparse.Namespace) -> tuple[list[str], str]:
+    if arguments.text is not None:
+        raise InvalidInput(Problem("TEXT", "and --script are two different things to say"))
+    if arguments.facts is None:
+        raise InvalidInput(Problem("--facts", "is needed with --script"))
+    script, facts = script_and_facts(load(arguments.config), arguments.script, arguments.facts)
+    state = arguments.state or script.start
+    if state not in script.states:
+        raise InvalidInput(Problem("--state", f"must be one of {', '.join(script.states)}"))
+    language = script.language
+    return [speech(text, language) for text in script.words(state, facts)], language
 
 
 def chosen(settings: SpeechSettings, engine: str | None) -> SpeechSettings:

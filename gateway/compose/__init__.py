@@ -31,12 +31,14 @@ from gateway.core.model import Appointment, Channel
 from gateway.core.spoken import call_facts, speech
 from gateway.core.wording import Texts
 from gateway.errors import InvalidInput, StoreUnusable
+from gateway.ivr.script import Scripts
 from gateway.ports.schema import read_appointment, warnings_of
 from gateway.ports.schema_scenario import read_scenario
 from gateway.ports.store import Outcome, Ref, Store
 from gateway.ports.yaml_lines import Document
 from gateway.scripts import load_scripts, load_texts, read_folder, read_scripts
 from gateway.service.assembly import Parts, Service, assemble
+from gateway.service.prompts import Prompts
 from gateway.service.supervisor import DRAIN_S, Supervisor
 from gateway.service.voice import Voice
 from gateway.settings import Loaded, Settings
@@ -50,6 +52,7 @@ from gateway.web.server import build_app, serve
 log = logging.getLogger("callahead")
 
 LINK_KEY_FILE = "link_secret"
+PRUNE_EVERY_S = 86_400.0
 
 
 def rehearse(text: str, source: str) -> list[rehearsal.Line]:
@@ -155,6 +158,9 @@ async def open_gateway(
         try:
             adapters = build_adapters(loaded, tools)
             texts = texts_of(loaded)
+            prompts = renderer_of(loaded, adapters, data)
+            if prompts is not None:
+                supervisor.serve(keep_prompts(prompts))
             parts = Parts(
                 store=store,
                 clock=used,
@@ -162,7 +168,7 @@ async def open_gateway(
                 channels=adapters.channels,
                 trunks=adapters.telephone.trunks,
                 providers=adapters.telephone.providers,
-                voice=voice_of(loaded, adapters, texts, data),
+                voice=Voice(scripts_of(loaded), texts, prompts),
                 schedule=adapters.schedule,
                 senders=adapters.senders,
                 link_base=settings.public_url.rstrip("/") + "/v/",
@@ -187,17 +193,28 @@ def texts_of(loaded: Loaded) -> Texts:
     return load_texts() if own is None else read_folder(loaded.folder / own)
 
 
-def voice_of(loaded: Loaded, adapters: Adapters, texts: Texts, data: Path) -> Voice:
-    """Return what the robot says; without a telephone it has no audio.
+def scripts_of(loaded: Loaded) -> Scripts:
+    """Return the dialogues: the clinic's own files before the product's."""
+    own = loaded.settings.scripts
+    return load_scripts() if own is None else read_scripts(loaded.folder / own)
+
+
+def renderer_of(loaded: Loaded, adapters: Adapters, data: Path) -> Prompts | None:
+    """Return what makes prompts; None without a telephone.
 
     Speech knows no other time than the real one, whatever clock the calls are due by.
     """
-    own = loaded.settings.scripts
-    scripts = load_scripts() if own is None else read_scripts(loaded.folder / own)
     if not adapters.telephone:
-        return Voice(scripts, texts, None)
-    prompts = prompts_of(loaded, adapters.speech, data, SystemClock())
-    return Voice(scripts, texts, prompts)
+        return None
+    return prompts_of(loaded, adapters.speech, scripts_of(loaded), data, SystemClock())
+
+
+async def keep_prompts(prompts: Prompts) -> None:
+    """Delete spoken names that were not used lately, once a day, until cancelled."""
+    clock = SystemClock()
+    while True:
+        await prompts.prune(clock.now())
+        await clock.sleep(PRUNE_EVERY_S)
 
 
 def link_secret(settings: Settings, data: Path) -> bytes:
@@ -294,7 +311,9 @@ async def check(loaded: Loaded) -> None:
     )
     try:
         adapters = build_adapters(loaded, tools)
-        voice_of(loaded, adapters, texts_of(loaded), Path(PROMPTS_FOLDER))
+        texts_of(loaded)
+        scripts_of(loaded)
+        renderer_of(loaded, adapters, Path(PROMPTS_FOLDER))
         await adapters.close()
     finally:
         await tools.close()

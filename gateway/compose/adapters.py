@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,9 @@ from adapters import registry
 from gateway.clock import Clock
 from gateway.compose.speech import build_engines
 from gateway.core.model import Channel
+from gateway.core.spoken import speech
 from gateway.errors import InvalidInput
+from gateway.ivr.script import Scripts
 from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.speech import Speech
@@ -77,7 +79,7 @@ def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
     telephone = _telephone(loaded, tools)
     speech: tuple[Speech, ...] = ()
     if telephone:
-        build = _bound(build_engines, loaded.settings.speech, tools)
+        build = _bound(build_engines, loaded.settings.speech, tools, loaded.folder)
         speech = tuple(_built(loaded, ("speech",), build))
     schedules = dict(_schedules(loaded, tools))
     return Adapters(channels, hooks, senders, schedules, telephone, speech)
@@ -135,12 +137,24 @@ def _telephone(loaded: Loaded, tools: registry.Tools) -> Telephone:
     return Telephone(tuple(trunks), tuple(providers), hooks, tuple(services))
 
 
-def prompts_of(loaded: Loaded, engines: tuple[Speech, ...], data: Path, clock: Clock) -> Prompts:
+def prompts_of(
+    loaded: Loaded, engines: tuple[Speech, ...], scripts: Scripts, data: Path, clock: Clock
+) -> Prompts:
     """Return what makes the robot's sentences; raise `InvalidInput` about recordings."""
     settings = loaded.settings.speech
     recordings = loaded.folder / settings.recordings if settings.recordings is not None else None
     keep = timedelta(days=settings.keep_days)
-    return Prompts(engines, data / PROMPTS_FOLDER, clock, recordings=recordings, keep=keep)
+    folder, fixed = data / PROMPTS_FOLDER, fixed_sentences(scripts)
+    return Prompts(engines, folder, clock, recordings=recordings, keep=keep, fixed=fixed)
+
+
+def fixed_sentences(scripts: Scripts) -> Iterator[str]:
+    """Yield the sentences that are the same for everybody, in words."""
+    for script in scripts.by_language.values():
+        for state in script.states.values():
+            for pattern in state.say:
+                if not pattern.facts:
+                    yield speech(pattern.fill({})[0], script.language)
 
 
 def _bound(build: Callable[..., _Built], *arguments: Any) -> Callable[[], _Built]:

@@ -17,7 +17,7 @@ from gateway.core.pattern import Facts
 from gateway.core.spoken import speech
 from gateway.errors import CallaheadError, InvalidInput, Problem
 from gateway.ivr.menu import Heard, HungUp, Key, Lost, Turn, resume, start
-from gateway.ivr.script import Script
+from gateway.ivr.script import Script, Scripts
 from gateway.ports.speech import Speech, SpeechError
 from gateway.ports.store import Kind, Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
@@ -46,7 +46,7 @@ async def call(
     tools = registry.make_tools(clock, registry.memory_store(), _no_appointment)
     engines: tuple[Speech, ...] = ()
     try:
-        engines = tuple(build_engines(loaded.settings.speech, tools))
+        engines = tuple(build_engines(loaded.settings.speech, tools, loaded.folder))
         trunk = registry.build_telephony("sip", options, tools)
         if trunk.trunk is None or trunk.run is None:
             raise AssertionError("SIP is a trunk of our own")
@@ -113,7 +113,9 @@ async def _prompts(
         for state in script.states
     ]
     try:
-        made = await prompts_of(loaded, engines, data, clock).prepare(turns, script.language)
+        scripts = Scripts({script.language: script})
+        prompts = prompts_of(loaded, engines, scripts, data, clock)
+        made = await prompts.prepare(turns, script.language)
     except SpeechError as error:
         raise CallaheadError(f"the robot cannot speak: {error.code}") from None
     return {state: prompt.path for state, prompt in zip(script.states, made, strict=True)}

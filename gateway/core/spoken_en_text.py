@@ -133,7 +133,7 @@ def _stopped(match: re.Match[str]) -> str:
 def _dotted(match: re.Match[str]) -> str:
     """Join "U.K.", leave the initials of "J.R. Smith" to be dropped."""
     if match[0] in COUNTRIES:
-        return match[0].replace(".", "") + " "
+        return " ".join(match[0].replace(".", "")) + " "
     if re.match(r" ?[A-Z][a-z]", match.string[match.end() :]):
         return match[0]
     before = re.search(r"[A-Z][a-z]+ $", match.string[: match.start()])
@@ -174,6 +174,7 @@ _PERIOD: Final = re.compile(
     r"(?<![\d.,:])" + _CLOCK.format("h1", "m1", "p1") + " ?(?:-|–|to|until) ?"
     + _CLOCK.format("h2", "m2", "p2") + r"(?!\d|[.,:]\d)"
 )  # fmt: skip
+_DOTTED_TIME: Final = re.compile(r"(?<=\bat )(\d\d?)\.(\d\d)(?!\d|[.,]\d)")
 _TIME: Final = re.compile(
     r"(?<![\d.,:])(?P<hour>\d\d?)(?:[:.](?P<minute>\d\d))?(?::\d\d)? ?"
     r"(?P<part>[ap]\.?m\b\.?|[AP]\.?M\b\.?)"
@@ -213,6 +214,7 @@ def _day_name(short: str) -> str:
 
 
 def _times(text: str) -> str:
+    text = _DOTTED_TIME.sub(r"\1:\2", text)
     return _TIME.sub(_time, _PERIOD.sub(_period, text))
 
 

@@ -48,7 +48,7 @@ def first_and_middle(patient: Person) -> str:
     person = patient.contact_person
     surnames = set(_words(f"{patient.last_name} {person.last_name}".casefold()))
     first = [word for word in _first_names(person) if word.casefold() not in surnames]
-    if not first or not all(map(_is_name, first)):
+    if is_stand_in(person.first_name) or not first or not all(map(_is_name, first)):
         return ""
     middle = [
         word

@@ -39,6 +39,10 @@ _PREPOSITIONS_AND_VOWELS: Final = frozenset("вкс") | _VOWELS
 _PARTICLES: Final = frozenset("бж")
 
 
+_LETTERS_OF_WORD_MIN: Final = 7
+"""No clinic's abbreviation of so many letters is spelt: «АГЕНТСТВО» is a word."""
+
+
 def say_capitals(text: str) -> str:
     """Say capitals as words or letter by letter; leave legal forms out."""
     text = _OWNED.sub("", text)
@@ -71,7 +75,9 @@ def _part(word: str, *, is_shouted: bool) -> str:
         return AS_WORDS[low]
     if low in SMALL_WORDS:
         return low
-    is_word = _is_pronounced(low) or (is_shouted and bool(_VOWELS & set(low)))
+    has_vowels = not _VOWELS.isdisjoint(low)
+    is_long = is_shouted or len(word) >= _LETTERS_OF_WORD_MIN
+    is_word = _is_pronounced(low) or (is_long and has_vowels)
     return word.capitalize() if is_word else _by_letters(low)
 
 
@@ -81,7 +87,7 @@ def _by_letters(word: str) -> str:
 
 def _is_pronounced(word: str) -> bool:
     """Tell whether unknown capitals are said as a word: their letters make syllables."""
-    shape = "".join(["v" if char in _VOWELS else "c" for char in word])
+    shape = "".join(["v" if char in _VOWELS else "c" for char in word if char not in "ьъ"])
     if "v" not in shape:
         return False
     if len(word) > 4:

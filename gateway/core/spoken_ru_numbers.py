@@ -196,7 +196,8 @@ def _suffixed(match: re.Match[str]) -> str:
     if suffix in ("ми", "ти", "ыми") or (suffix == "х" and number in (2, 3, 4)):
         return f" {cardinal(number, Case.GENITIVE)} "
     if suffix in ("х", "ых"):
-        return f" {ordinal(number, Case.GENITIVE)[:-3]}{'ьих' if number % 10 == 3 else 'ых'} "
+        one = ordinal(number, Case.GENITIVE)
+        return f" {one[:-3]}{'их' if one.endswith('третьего') else 'ых'} "
     gender, case = _SUFFIXES[suffix]
     if suffix in ("й", "ой") and _counted_word(match).endswith(("ы", "и", "е")):
         gender, case = Gender.FEMININE, Case.GENITIVE  # and dative and prepositional

@@ -88,7 +88,9 @@ def in_cyrillic(word: str) -> str:
     """Return a Latin word as a Russian voice can say it; capitals may be said letter by letter."""
     low = word.lower()
     if low in _SAID:
-        said = _SAID[low].replace("_", " ")
+        said = _SAID[low]
+        if "_" in said:
+            return said.replace("_", " ")
         return said.capitalize() if word[0].isupper() else said
     if len(word) == 1:
         return _LATIN_NAMES[low]

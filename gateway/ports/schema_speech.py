@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from gateway.ports.schema_problems import StrictModel, bad
 
-ENGINES: Sequence[Mapping[str, Any]] = ({"engine": "retro_ru"}, {"engine": "espeak_ng"})
+ENGINES: Sequence[Mapping[str, Any]] = [{"engine": "retro_ru"}, {"engine": "espeak_ng"}]
 """What speaks out of the box: the first is understood in Russian, the second in English."""
 
 

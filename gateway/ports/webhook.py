@@ -13,12 +13,13 @@ from gateway.ports.messaging import Inbound
 class RawRequest:
     """A request exactly as it came in. Header names are lower case; `url` is the public one.
 
-    Headers stay out of `repr`: some providers prove themselves by a secret that stands in one.
+    Headers and address stay out of `repr`: some providers prove themselves by a secret that stands
+    in one of them.
     """
 
     method: str
-    url: str
-    query: Mapping[str, str]
+    url: str = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 

@@ -20,7 +20,7 @@ from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
-from gateway.service.voice import Speaker, Voice, speaker_of
+from gateway.service.voice import Speaker, Voice, cannot_speak, speaker_of
 
 log = logging.getLogger("callahead.calls")
 
@@ -121,10 +121,14 @@ class _Dialogue:
         snapshot = case.snapshot if case is not None else self._order.snapshot
         try:
             return await self._voice.prompt(
-                turn.state, snapshot, self._branch, self._order.language
+                turn.state,
+                snapshot,
+                self._branch,
+                self._order.language,
+                voice=self._speaker.voice,
             )
         except SpeechError as error:
-            log.error("the robot cannot speak", extra={"code": error.code})
+            cannot_speak(error)
             return self._speaker.prompt(turn.state)
 
 

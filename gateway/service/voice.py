@@ -31,12 +31,19 @@ class Rendered(Protocol):
         """Where it lies."""
         ...
 
+    @property
+    def voice(self) -> str:
+        """Who speaks."""
+        ...
+
 
 class Renderer(Protocol):
     """Makes audio of sentences, one file for each list of them, all in one voice."""
 
-    async def prepare(self, turns: Sequence[Sequence[str]], language: str) -> Sequence[Rendered]:
-        """Return the files in order; raise `SpeechError`."""
+    async def prepare(
+        self, turns: Sequence[Sequence[str]], language: str, *, voice: str = ""
+    ) -> Sequence[Rendered]:
+        """Return the files in order, spoken by `voice` if it still can; raise `SpeechError`."""
         ...
 
 
@@ -46,6 +53,7 @@ class Speaker:
 
     script: Script
     prompts: Mapping[str, Path] = field(default_factory=dict)
+    voice: str = ""
 
     def prompt(self, state: str) -> Path | None:
         """Return the audio of a state; None in a rehearsal."""
@@ -73,17 +81,23 @@ class Voice:
         turns = self._turns(script, states, snapshot, branch)
         made = await self._renderer.prepare(turns, script.language)
         paths = {state: prompt.path for state, prompt in zip(states, made, strict=True)}
-        return Speaker(script, paths)
+        return Speaker(script, paths, made[0].voice)
 
     async def prompt(
-        self, state: str, snapshot: Appointment, branch: Branch, language: str
+        self,
+        state: str,
+        snapshot: Appointment,
+        branch: Branch,
+        language: str,
+        *,
+        voice: str = "",
     ) -> Path | None:
         """Return one prompt made of what is true now, None in a rehearsal."""
         if self._renderer is None:
             return None
         script = self._scripts.of(language)
         turns = self._turns(script, [state], snapshot, branch)
-        made = await self._renderer.prepare(turns, script.language)
+        made = await self._renderer.prepare(turns, script.language, voice=voice)
         return made[0].path
 
     def _turns(
@@ -102,6 +116,11 @@ class Voice:
         return call_facts(snapshot, branch, language, dict(branch.spoken), state=state)
 
 
+def cannot_speak(error: SpeechError) -> None:
+    """Ask for an operator: no engine could say a sentence."""
+    log.error("the robot cannot speak", extra={"code": error.code})
+
+
 async def speaker_of(
     voice: Voice, snapshot: Appointment, branch: Branch, language: str
 ) -> Speaker | None:
@@ -109,5 +128,5 @@ async def speaker_of(
     try:
         return await voice.speaker(snapshot, branch, language)
     except SpeechError as error:
-        log.error("the robot cannot speak", extra={"code": error.code})
+        cannot_speak(error)
         return None

@@ -25,13 +25,11 @@ from tests.core.strategies import (
     MINUTE,
     NOON,
     START,
-    WITH_APP,
     a_branch,
     a_call,
     a_case,
     a_contact,
     a_draft,
-    a_person,
     a_push,
     a_visit,
     an_attempt,
@@ -172,103 +170,7 @@ def test_what_is_planned_for_a_closed_function_is_dropped() -> None:
     assert look(case).attempts == ()
 
 
-# Calls and what follows them
-
-
-@pytest.mark.rule("C-6")
-@pytest.mark.parametrize(
-    ("result", "attempts", "expected"),
-    [
-        (CallResult.NO_ANSWER, 1, (Channel.WHATSAPP, None)),
-        (CallResult.NO_ANSWER, 2, (Channel.CALL, NOON + 16 * MINUTE)),
-        (CallResult.BUSY, 2, (Channel.CALL, NOON + 16 * MINUTE)),
-        (CallResult.UNREACHABLE, 2, (Channel.CALL, NOON + 16 * MINUTE)),
-        (CallResult.REJECTED, 2, (Channel.WHATSAPP, None)),
-        (CallResult.MACHINE, 2, (Channel.WHATSAPP, None)),
-        (CallResult.HANGUP, 2, (Channel.WHATSAPP, None)),
-        (CallResult.NO_ANSWER_KEY, 2, (Channel.WHATSAPP, None)),
-    ],
-)
-def test_a_call_without_an_answer_is_followed_by_another_or_a_message(
-    result: CallResult, attempts: int, expected: tuple[Channel, datetime | None]
-) -> None:
-    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=attempts))
-    case = look(only(CONFIRMATION, a_call(result=result)), NOON + MINUTE, branch=branch)
-    assert planned(case) == [expected]
-    assert case.attempts[-1].after_call is (expected[0] is not Channel.CALL)
-
-
-@pytest.mark.rule("C-6", "Z-6")
-def test_a_second_call_that_would_be_too_late_is_a_message() -> None:
-    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=2))
-    ended = CLOSING - 15 * MINUTE
-    call = a_call(result=CallResult.BUSY, ended_at=ended)
-    assert planned(look(only(CONFIRMATION, call), ended, branch=branch)) == [
-        (Channel.WHATSAPP, None)
-    ]
-    waiting = look(
-        only(CONFIRMATION, a_call(result=CallResult.BUSY)), NOON + 16 * MINUTE, branch=branch
-    )
-    assert planned(waiting) == [(Channel.CALL, None)]
-
-
-@pytest.mark.rule("C-6", "Z-6")
-def test_a_push_follows_a_call_after_a_minute() -> None:
-    visit = a_visit(patient=a_person(app=WITH_APP))
-    call = a_call(result=CallResult.NO_ANSWER)
-    case = look(only(CONFIRMATION, call, snapshot=visit), NOON + MINUTE)
-    assert planned(case) == [(Channel.PUSH, NOON + 2 * MINUTE)]
-    assert case.due == NOON + 2 * MINUTE
-    assert planned(look(case, NOON + 2 * MINUTE)) == [(Channel.PUSH, None)]
-
-
-@pytest.mark.rule("C-2", "C-6")
-def test_a_fallback_that_has_begun_is_not_turned_back_into_a_call() -> None:
-    call = a_call(result=CallResult.BUSY)
-    failed = an_attempt(id="2", state=S.FAILED)
-    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=3))
-    assert planned(look(only(CONFIRMATION, call, failed), branch=branch)) == [(Channel.SMS, None)]
-
-
-@pytest.mark.rule("C-5", "Z-13")
-@pytest.mark.parametrize(
-    ("ago", "not_before"), [(MINUTE, NOON + MINUTE), (2 * MINUTE, None), (HOUR, None)]
-)
-def test_calls_of_a_number_keep_their_gap(ago: timedelta, not_before: datetime | None) -> None:
-    contact = a_contact(call_ended_at=NOON - ago)
-    assert planned(look(only(CONFIRMATION), contact=contact)) == [(Channel.CALL, not_before)]
-
-
-@pytest.mark.rule("C-5")
-def test_a_planned_call_moves_with_the_gap() -> None:
-    case = look(only(CONFIRMATION))
-    gap = look(case, contact=a_contact(call_ended_at=NOON))
-    assert planned(gap) == [(Channel.CALL, NOON + 2 * MINUTE)]
-    assert [a.id for a in gap.attempts] == [a.id for a in case.attempts]
-
-
-@pytest.mark.rule("C-5", "C-6")
-def test_the_gap_of_a_second_call_is_the_later_of_both() -> None:
-    branch = a_branch(confirmation=ConfirmationSettings(call_attempts=2))
-    call = a_call(result=CallResult.BUSY)
-    contact = a_contact(call_ended_at=NOON + 15 * MINUTE)
-    case = look(only(CONFIRMATION, call), NOON + 15 * MINUTE, contact, branch)
-    assert planned(case) == [(Channel.CALL, NOON + 17 * MINUTE)]
-
-
-@pytest.mark.rule("C-6")
-def test_a_call_that_found_no_line_keeps_its_pause() -> None:
-    waiting = a_call(
-        state=S.PLANNED, tries=0, ended_at=None, code="no_line", not_before=NOON + MINUTE
-    )
-    assert planned(look(only(CONFIRMATION, waiting))) == [(Channel.CALL, NOON + MINUTE)]
-
-
-@pytest.mark.rule("C-5", "C-17")
-def test_a_call_about_the_old_booking_is_waited_for() -> None:
-    call = a_call(state=S.TALKING, ended_at=None)
-    case = only(CONFIRMATION, call, booking=2, booking_since=NOON)
-    assert planned(look(case)) == []
+# Answers and what follows them
 
 
 @pytest.mark.rule("C-17", "C-10")

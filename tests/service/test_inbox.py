@@ -210,6 +210,24 @@ async def test_a_hidden_sender_is_known_by_its_account_from_an_earlier_message()
 
 
 @on_virtual_time
+async def test_an_account_is_learnt_from_a_message_that_changes_nothing() -> None:
+    async with node() as here:
+        await asked(here)
+        await here.says("привет", "in-1")
+        await here.says("привет", "in-1", account="ZZ.1")
+        await here.says("1", "in-2", number=None, account="ZZ.1")
+        assert (await here.case()).status is Status.CONFIRMED
+
+
+@on_virtual_time
+async def test_an_account_is_learnt_before_its_clinic_is_there() -> None:
+    async with node(clinic_known=True) as here:
+        await here.says("1", account="ZZ.1")
+        assert here.service.inbox.unmatched == 1
+        assert await here.store.recall(f"alias:whatsapp:{SENDER}:ZZ.1") is not None
+
+
+@on_virtual_time
 async def test_a_hidden_sender_is_known_by_its_account_from_a_receipt() -> None:
     async with node() as here:
         message = await asked(here)

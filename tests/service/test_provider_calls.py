@@ -342,9 +342,10 @@ class OneFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.voice = "one"
         self.said: list[str] = []
 
-    async def prepare(self, turns: object, language: str) -> list[OneFile]:
+    async def prepare(self, turns: object, language: str, *, voice: str = "") -> list[OneFile]:
         found = list(turns)  # type: ignore[call-overload]
         self.said += [" ".join(turn) for turn in found]
         return [self for _ in found]

@@ -47,7 +47,7 @@ class Call:
         self._limit: asyncio.TimerHandle | None = None
         self._disconnected: Disconnected | None = None
         self._ended: Heard | None = None
-        self._hung_up = False
+        self.hung_up_at: float | None = None
         self._keys: deque[str] = deque()
         self._token = self._finished = 0
         self._failed_prompt = False
@@ -116,7 +116,7 @@ class Call:
 
     def _how(self, end: Disconnected) -> Heard:
         """Tell a person who hung up from a connection that broke."""
-        if self._hung_up:
+        if self.hung_up_at is not None:
             return HungUp()
         if end.by == "remote" and end.q850 not in NETWORK_FAILURES:
             return HungUp()
@@ -194,8 +194,8 @@ class Call:
         self._hang_up()
 
     def _hang_up(self) -> None:
-        if self._disconnected is None and not self._hung_up and not self.no_line:
-            self._hung_up = True
+        if self._disconnected is None and self.hung_up_at is None and not self.no_line:
+            self.hung_up_at = asyncio.get_running_loop().time()
             self._send(HangUp(self.name))
 
     # --- Waiting --------------------------------------------------------------------------------

@@ -117,10 +117,8 @@ class LineCard:
                 self._wake.send(_KEEP_ALIVE)
 
     def stranger(self, number: int) -> None:
-        """Refuse a call from outside."""
-        call = StrangerCall(self.graveyard, self._account, number)
-        self._strangers.append(call)
-        call.refuse()
+        """Take note of a call from outside, which is to be refused."""
+        self._strangers.append(StrangerCall(self.graveyard, self._account, number))
 
     # --- The loop -------------------------------------------------------------------------------
 
@@ -136,6 +134,8 @@ class LineCard:
 
     def _step(self, wait_ms: int) -> None:
         self._endpoint.libHandleEvents(wait_ms)
+        for call in self._strangers:
+            call.refuse(monotonic())
         self._bury()
         while True:
             try:

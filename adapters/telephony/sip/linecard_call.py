@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import wraps
+from math import inf
 from time import monotonic
 from typing import Any, Concatenate, Final, ParamSpec, Protocol
 
@@ -30,6 +32,13 @@ from adapters.telephony.sip.protocol import (
 
 DOUBLED_S: Final = 0.5
 """Some gateways send one press in two ways (RFC 4733 and INFO) within this time."""
+
+REFUSE_AFTER_S: Final = 0.25
+"""The library opens two sockets for every call that comes in, keeps closed ones for half a second
+and aborts at 64. A call that is not refused at once keeps its line, and with no line free the
+library refuses by itself (486) and opens none: a flood comes to 16 calls a second."""
+
+KEYS: Final = frozenset("0123456789*#ABCD")
 
 _UAC: Final = 0
 _FIRST_PACKET_ONLY: Final = 1  # bit of DtmfEvent.flags that marks every packet but the first
@@ -118,11 +127,13 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
             self.card.emit(Trouble("hangup", str(error.status)))
 
     def look(self, now: float) -> None:
-        """Find out whether sound still comes in. The main loop calls this every second."""
-        if not self._answered or self.over or self._sink is None:
+        """Find out whether sound still comes in, which it does not either while we are on hold.
+
+        The main loop calls this every second.
+        """
+        if not self._answered or self.over:
             return
-        stat = self.getStreamStat(self._stream)  # parts of it live only as long as it does
-        packets = stat.rtcp.rxStat.pkt
+        packets = self._received() if self._sink is not None else self._packets
         if packets != self._packets:
             self._packets, self._heard_at = packets, now
         elif 0 < self.card.media_timeout_s <= now - self._heard_at:
@@ -224,7 +235,14 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
         if code >= 300 and code not in {401, 407} and not self._answered:
             self._code = code
 
+    def _received(self) -> int:
+        stat = self.getStreamStat(self._stream)  # parts of it live only as long as it does
+        return int(stat.rtcp.rxStat.pkt)
+
     def _key(self, digit: str, method: str) -> None:
+        digit = digit.upper()
+        if digit not in KEYS:  # the library takes whatever follows `Signal=` in an INFO
+            return
         now = monotonic()
         last, by, at = self._last_key
         self._last_key = (digit, method, now)
@@ -266,10 +284,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
 
     def _release(self, playing: _Playing) -> None:
         if self._sink is not None:
-            try:
+            with contextlib.suppress(pj.Error):  # a re-INVITE or the end has cut the way before
                 playing.player.stopTransmit(self._sink)
-            except pj.Error as error:
-                self.card.emit(Trouble("stop", str(error.status)))
         self.card.graveyard.add(playing.player, monotonic() + PLAYER_REST_S)
 
 
@@ -283,18 +299,23 @@ class _Playing:
 
 
 class StrangerCall(pj.Call):  # type: ignore[misc]  # the library has no types
-    """A call from outside: refused, and kept until that is done."""
+    """A call from outside: refused a little later, and kept until that is done."""
 
     def __init__(self, graveyard: Graveyard, account: Any, number: int) -> None:
         super().__init__(account, number)
         self._graveyard = graveyard
+        self._refuse_at = monotonic() + REFUSE_AFTER_S
         self.over = False
 
-    def refuse(self) -> None:
-        """Decline with 603."""
+    def refuse(self, now: float) -> None:
+        """Decline with 603, once it is time."""
+        if self.over or now < self._refuse_at:
+            return
+        self._refuse_at = inf
         answer = pj.CallOpParam()
         answer.statusCode = pj.PJSIP_SC_DECLINE
-        self.hangup(answer)
+        with contextlib.suppress(pj.Error):  # they have given up meanwhile
+            self.hangup(answer)
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         """Go to the graveyard when it is over."""

@@ -44,6 +44,10 @@ dials a second; 20 are safe."""
 NO_LINE_REST_S: Final = 1.0
 """A line may be taken for up to 32 s after its call ended, while the other side says nothing."""
 
+STUCK_S: Final = 40.0
+"""A call that we ended so long ago and that is still not over never will be: every timer of SIP
+has run out after 32 s (RFC 3261, 64*T1)."""
+
 _CALL_EVENTS: Final = get_args(CallEvent)
 
 _log = logging.getLogger("callahead.sip")
@@ -122,6 +126,7 @@ class Card(asyncio.Protocol):
 
     def check(self) -> None:
         """Feel the pulse. A card that owes an answer for too long is killed."""
+        self._let_go_of_stuck_calls()
         if self._silent_since is None:
             self._pings += 1
             self._silent_since = self._now()
@@ -129,6 +134,21 @@ class Card(asyncio.Protocol):
         elif self._now() - self._silent_since > (HANG_S if self.ready else START_S):
             _log.error("sip_card_hangs", extra={"slot": self.slot, "calls": len(self.calls)})
             self.kill()
+
+    def _let_go_of_stuck_calls(self) -> None:
+        """A line that never gets free would be lost for ever: another card takes its place."""
+        before = self._now() - STUCK_S
+        stuck = [
+            name
+            for name, call in self.calls.items()
+            if call.hung_up_at is not None and call.hung_up_at < before
+        ]
+        if stuck:
+            _log.error("sip_call_does_not_end", extra={"slot": self.slot, "calls": len(stuck)})
+            for name in stuck:
+                del self.calls[name]
+            self.retire()
+            self._owner.card_freed(self)
 
     def forgive(self) -> None:
         """Begin to count its silence anew: it was we who were late."""

@@ -186,7 +186,7 @@ class Unplayable:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """No sound came from the other side for `media_timeout_s`."""
+    """No sound came from the other side for `media_timeout_s`: it is gone, or holds us."""
 
     call: str
 

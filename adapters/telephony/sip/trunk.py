@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Final
 
 from adapters.telephony.sip.call import Call
 from adapters.telephony.sip.config import RTP_PORTS_PER_CARD, Config, TrunkConfig, ports_of
 from adapters.telephony.sip.pool import Pool, Slots, Zygotes
 from adapters.telephony.sip.protocol import Registration, Setup
+from gateway.errors import InvalidInput, Problem
 from gateway.ports.telephony import CallOrder, Limits, NotPlaced
 
 REST_S: Final = 30.0
@@ -28,13 +31,19 @@ RESOLVE_AGAIN_S: Final = 300.0
 RESOLVE_RETRY_S: Final = 5.0
 RESOLVE_WAIT_S: Final = 5.0
 
+_AUTHORITIES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, Red Hat
+)
+
 _log = logging.getLogger("callahead.sip")
 
 
 class SipTrunk:
     """All SIP trunks of this machine; each branch is served by those whose settings say so.
 
-    `run` is to be served for as long as calls are placed.
+    `run` is to be served for as long as calls are placed. Raises `InvalidInput` naming the field
+    when a trunk with TLS has no authorities to check it by.
     """
 
     def __init__(self, config: Config) -> None:
@@ -44,6 +53,7 @@ class SipTrunk:
                 len(ports_of(config.rtp_ports)) // RTP_PORTS_PER_CARD,
             )
         )
+        _check_authorities(config)
         self._zygotes = Zygotes()
         self._trunks = [_OneTrunk(config, trunk, self._zygotes, slots) for trunk in config.trunks]
 
@@ -226,7 +236,7 @@ class _OneTrunk:
             register=config.register_account,
             expires_s=config.expires_s,
             srtp=config.srtp,
-            ca_file=config.tls_ca_file or "",
+            ca_file=_authorities(config) or "",
             verify=config.tls_verify,
             media_timeout_s=config.media_timeout_s,
         )
@@ -250,6 +260,25 @@ class _OneTrunk:
             await _within(REFUSED_AGAIN_S, self._closing)
             if self._unregistered:
                 self._pool.register_again()
+
+
+def _authorities(trunk: TrunkConfig) -> str | None:
+    """Return the file of authorities; the library's own OpenSSL does not know where ours are."""
+    if trunk.tls_ca_file is not None:
+        return trunk.tls_ca_file
+    places = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+    return next((place for place in places if place and Path(place).is_file()), None)
+
+
+def _check_authorities(config: Config) -> None:
+    """Raise `InvalidInput` for a trunk that could never prove who it is."""
+    for index, trunk in enumerate(config.trunks):
+        if trunk.transport != "tls" or not trunk.tls_verify:
+            continue
+        file = _authorities(trunk)
+        if file is None or not Path(file).is_file():
+            message = "must name a file with the authorities that the trunk's certificate is from"
+            raise InvalidInput(Problem(f"trunks.{index}.tls_ca_file", message))
 
 
 async def _answered(call: Call, ring_s: float) -> None:

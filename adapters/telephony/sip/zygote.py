@@ -62,11 +62,14 @@ def _collect() -> None:
     """Let the dead go."""
     while True:
         try:
-            child, _ = os.waitpid(-1, os.WNOHANG)
+            child, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if child == 0:
             return
+        if status != 0:
+            how = os.waitstatus_to_exitcode(status)
+            sys.stderr.write(f"line card {child} ended with {how}\n")  # the gateway logs it
 
 
 if __name__ == "__main__":

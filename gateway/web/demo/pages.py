@@ -230,8 +230,8 @@ class DemoPages:
         return response
 
     async def _document(self, update: Update) -> Json:
-        branch = await self._branch()
         clinic = await self._service.clinics.clinic(self._clinic)
+        branch = clinic.branches[0]
         now = self._service.clock.now().astimezone(ZoneInfo(branch.timezone))
         return {
             "id": update.id,
@@ -241,7 +241,10 @@ class DemoPages:
                 "factor": self._clock.shown_factor,
                 "zone": branch.timezone,
             },
-            "clinic": {"id": clinic.id, "name": clinic.name, "branch": branch.name},
+            "clinic": {
+                "id": clinic.id,
+                "name": clinic.name if len(clinic.branches) > 1 else branch.name,
+            },
             "items": update.items,
         }
 

@@ -56,6 +56,7 @@ class View:
         case, known = await self._service.store.load_case(self._clinic, visit["id"])
         shown: Json = {
             "id": visit["id"],
+            "branch": branch.name_in_messages if len(clinic.branches) > 1 else "",
             "start": _iso(datetime.fromisoformat(visit["start"]), branch),
             "minutes": _minutes(visit.get("duration")),
             "created": visit["created"],

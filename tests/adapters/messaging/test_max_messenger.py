@@ -339,6 +339,7 @@ def test_an_accepted_message_has_its_id() -> None:
     assert read(config(), answer(200, document)) == "mid.9"
 
 
+NOT_READY = "attachment.not.ready"
 FAILURES: list[tuple[HttpResponse, Failure | None, str, int | None, bool]] = [
     (answer(200), None, "unreadable_response", None, False),
     (answer(200, {"success": True}), None, "unreadable_response", None, False),

@@ -124,8 +124,8 @@ async def test_after_a_stop_nothing_more_is_taken_for_the_number(sms: TwilioTown
 
 
 @pytest.mark.rule("H-1")
-async def test_an_unreachable_handset_is_reported_later(sms: TwilioTown) -> None:
-    sms.twilio.world.unreachable[PATIENT] = 30003
+async def test_an_unknown_handset_is_reported_later(sms: TwilioTown) -> None:
+    sms.twilio.world.unreachable[PATIENT] = 30005
     await sms.send()
     await sms.idle()
     [found] = sms.said

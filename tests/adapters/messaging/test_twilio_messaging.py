@@ -198,7 +198,7 @@ SHAPES: dict[str, list[InboundMessage | InboundReceipt]] = {
     "status_queued": [],
     "status_sent": [receipt(Receipt.SENT)],
     "status_delivered": [receipt(Receipt.DELIVERED)],
-    "status_undelivered": [receipt(FAILED, failure=Failure.IMPOSSIBLE, code="30003")],
+    "status_undelivered": [receipt(FAILED, code="30003")],
     "status_failed_unknown_code": [receipt(FAILED, code="39999", alert=True)],
     "status_failed_without_code": [receipt(FAILED, alert=True)],
     "status_without_attempt": [receipt(Receipt.DELIVERED, opaque=None)],

@@ -120,6 +120,33 @@ async def test_who_gives_up_does_not_shift_the_answers(raw: Connection) -> None:
     assert await second == b"second"
 
 
+async def test_commands_that_belong_together_are_carried_out_in_order(raw: Connection) -> None:
+    first = (("SET", "k", 1), ("INCR", "k"))
+    assert await raw.call_after(first, ("INCR", "k")) == 3
+    assert await raw.call_after((), ("GET", "k")) == b"3"
+
+
+async def test_an_error_of_the_first_is_an_error_of_all(raw: Connection) -> None:
+    with pytest.raises(StoreError, match="unknown command"):
+        await raw.call_after((("ECHO", "fine"), ("NONSENSE",)), ("SET", "k", 1))
+    assert await raw.call("GET", "k") == b"1"
+
+
+async def test_who_gives_up_on_several_does_not_shift_the_answers(raw: Connection) -> None:
+    first = asyncio.ensure_future(raw.call_after((("ECHO", "a"),), ("ECHO", "b")))
+    second = asyncio.ensure_future(raw.call("ECHO", "second"))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == b"second"
+
+
+async def test_a_lost_connection_fails_commands_that_belong_together(serve: Start) -> None:
+    connection = Connection(parse_url(await serve(replying(HELLO, b""))))
+    with pytest.raises(StoreUnavailable, match="lost"):
+        await connection.call_after((("PING",), ("PING",)), ("PING",))
+    await connection.close()
+
+
 async def test_large_values_pass(raw: Connection) -> None:
     values = [bytes([65 + n]) * 300_000 for n in range(20)]
     await asyncio.gather(*(raw.call("SET", f"k{n}", value) for n, value in enumerate(values)))

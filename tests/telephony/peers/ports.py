@@ -39,21 +39,29 @@ class Block:
 
 
 @contextlib.contextmanager
-def block_of_ports() -> Iterator[Block]:
-    """Hold a block of ports on 127.0.0.1 that no other test process uses."""
+def block_of_ports(pieces: int = 1) -> Iterator[Block]:
+    """Hold so many times SIZE ports in a row on 127.0.0.1 that no other test process uses."""
     folder = Path(tempfile.gettempdir()) / "callahead-test-ports"
     folder.mkdir(exist_ok=True)
-    for first in range(FIRST, LAST - SIZE, SIZE):
-        file = os.open(folder / str(first), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if all(map(_is_free, range(first, first + SIZE))):
-                    yield Block(first, first + SIZE)
-                    return
-        finally:
-            os.close(file)
+    for first in range(FIRST, LAST - pieces * SIZE, SIZE):
+        end = first + pieces * SIZE
+        with contextlib.ExitStack() as locks:
+            if all(_is_ours(folder / str(at), locks) for at in range(first, end, SIZE)) and all(
+                map(_is_free, range(first, end))
+            ):
+                yield Block(first, end)
+                return
     raise RuntimeError("no block of free ports")
+
+
+def _is_ours(path: Path, locks: contextlib.ExitStack) -> bool:
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    locks.callback(os.close, file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -39,11 +39,10 @@ class RtpPort:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = _even_socket()
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.talks = True
         self.delay_s: Callable[[], float] | None = None
@@ -145,3 +144,13 @@ class RtpPort:
                 if not self._awaited[1].done():
                     self._awaited[1].set_result(None)
                 self._awaited = None
+
+
+def _even_socket() -> socket.socket:
+    """Return a socket at an even port: RTCP goes to the odd one above (RFC 3550, section 11)."""
+    while True:
+        found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        found.bind(("127.0.0.1", 0))
+        if found.getsockname()[1] % 2 == 0:
+            return found
+        found.close()

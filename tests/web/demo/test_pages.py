@@ -67,7 +67,7 @@ async def test_the_state_holds_clock_clinic_and_items(page: Page) -> None:
     status, state = await page.get("/demo/state")
     assert status == 200
     assert state["clock"]["now"].startswith("2026-11-23T13:00:00")
-    assert state["clinic"]["branch"] == "Клиника «Здоровье» на Ленина"
+    assert state["clinic"]["name"] == "Клиника «Здоровье» на Ленина"
     assert {"visit:A-1", f"chat:{NUMBER}", "call:CA1"} <= set(state["items"])
 
 

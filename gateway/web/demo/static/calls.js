@@ -45,7 +45,8 @@ export function show(language) {
   drawRinging();
   drawScreen();
   play();
-  ring(ringing().some((call) => !call.silenced));
+  const talking = all().some((call) => call.state === TALKS && held.has(call.id));
+  ring(!talking && ringing().some((call) => !call.silenced));
 }
 
 /** The call that the phone's screen is about: one that goes on, or one that has just ended here. */
@@ -75,7 +76,7 @@ function drawRinging() {
     h(
       "p",
       {},
-      h("button", { type: "button", class: "link", onclick: () => openChat(first.number) }, nameOf(first)),
+      h("button", { type: "button", class: "link", onclick: () => openChat(first.number) }, nameOf(first).split(" ").slice(0, 2).join(" ")),
       h("span", {}, calls.length > 1 ? t().rings_more(calls.length - 1) : t().rings),
     ),
     h("button", { type: "button", class: "take", onclick: () => answer(first) }, icon("call"), h("span", {}, t().answer)),

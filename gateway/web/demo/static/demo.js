@@ -59,7 +59,7 @@ function take(update) {
     const called = kind === "call" && item ? item.number : null;
     if (called && !changed.chat.has(called) && world.chats.has(called)) changed.chat.set(called, world.chats.get(called));
   }
-  byId("clinic").textContent = update.clinic.branch;
+  byId("clinic").textContent = update.clinic.name;
   showSpeed();
   if (changed.visit.size) schedule.show(changed.visit);
   if (changed.visit.size || changed.chat.size) chats.show(changed.chat);

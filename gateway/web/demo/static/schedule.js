@@ -6,7 +6,7 @@ import { clock, day, dayName, page, seconds, t, when } from "./words.js";
 const FUNCTIONS = ["details", "confirmation", "reminder"];
 const ANSWERS = new Set(["confirmed", "reschedule_requested", "cancelled"]);
 const WAITING = new Set(["waiting"]);
-const GOOD = new Set(["sending", "sent", "delivered", "read", "answered"]);
+const GOOD = new Set(["sending", "calling", "called", "sent", "delivered", "read", "answered"]);
 
 let world, openChat, openMove;
 const rows = new Map();
@@ -273,7 +273,7 @@ function fillMore(visit, box) {
     .map(([action]) => h("button", { type: "button", class: "button small", "data-action": action, onclick: () => act(visit.id, action) }, t()[action]));
   buttons.push(h("button", { type: "button", class: "button small bad", "data-action": "remove", onclick: () => act(visit.id, "remove") }, t().remove));
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.action : null;
-  const contact = [visit.guardian, visit.phones.join(", ")].filter(Boolean).join(", ");
+  const contact = [visit.guardian, visit.phones.join(", "), visit.branch].filter(Boolean).join(", ");
   const history = h("ol", { class: "history" });
   box.replaceChildren(
     h(

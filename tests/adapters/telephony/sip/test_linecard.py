@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from adapters.telephony.sip.protocol import (
     Disconnected,
     HangUp,
     Media,
+    MediaLost,
     NoLine,
     Ping,
     Play,
@@ -32,7 +34,7 @@ from adapters.telephony.sip.protocol import (
     Trying,
     Unplayable,
 )
-from tests.adapters.telephony.sip.support import Talk, card, setup_for
+from tests.adapters.telephony.sip.support import RTP_PORTS, Talk, card, setup_for
 from tests.telephony.peers.audio import speech_like, write_wav
 from tests.telephony.peers.ports import Block
 from tests.telephony.peers.sip_phone import SipPhone
@@ -171,6 +173,28 @@ async def test_a_port_that_is_taken_is_said_and_ends_the_card(
             await talk.ends()
 
 
+def listening_udp() -> Iterator[tuple[int, str]]:
+    """Yield port and address (in the kernel's hexadecimal) of every UDP socket."""
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        address, _, port = line.split()[1].partition(":")
+        yield int(port, 16), address
+
+
+async def test_a_card_listens_where_it_is_told_and_nowhere_else(
+    phone: SipPhone, ports: Block
+) -> None:
+    setup = setup_for(phone, ports)
+    async with card(setup) as talk:
+        await answered(talk, phone)
+        ours = {
+            port: address
+            for port, address in listening_udp()
+            if port == setup.sip_port or port - setup.rtp_port in range(RTP_PORTS)
+        }
+        assert len(ours) == 3  # SIP, RTP, RTCP
+        assert set(ours.values()) == {"0100007F"}
+
+
 async def test_a_card_that_is_told_nonsense_ends(phone: SipPhone, ports: Block) -> None:
     async with card(setup_for(phone, ports)) as talk:
         call = await answered(talk, phone)
@@ -201,6 +225,15 @@ async def test_quitting_in_the_middle_of_everything_is_clean(
         assert await call.ended() == "BYE"  # type: ignore[attr-defined]  # a PhoneCall
         assert await ringing.ended() == "CANCEL"
         await talk.ends()
+
+
+async def test_a_call_that_is_kept_on_hold_for_too_long_is_reported(
+    phone: SipPhone, ports: Block
+) -> None:
+    async with card(setup_for(phone, ports, media_timeout_s=1.0)) as talk:
+        call = await answered(talk, phone)
+        await call.reinvite("inactive")  # type: ignore[attr-defined]  # a PhoneCall
+        assert await talk.hears(MediaLost) == MediaLost("c1")
 
 
 async def test_registering_without_a_registrar_is_said(phone: SipPhone, ports: Block) -> None:

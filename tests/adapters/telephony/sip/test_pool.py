@@ -198,6 +198,23 @@ async def test_cards_with_new_settings_take_over_while_calls_end_on_the_old(
         await until(lambda: old_card.dead)
 
 
+async def test_a_line_that_never_gets_free_costs_its_card_not_the_trunk(
+    phone: SipPhone, ports: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.telephony.sip.pool_card.STUCK_S", 0.2)
+    async with pool(phone, ports) as found:
+        stuck, other = await connected(found, phone), await connected(found, phone)
+        (card,) = found.cards
+        stuck._send = lambda _: None  # the card is not told, so it never reports the end
+        await stuck.hang_up()
+        await until(lambda: card.retired)
+        assert not other.over
+        assert (await connected(found, phone)).answered
+        await other.hang_up()
+        await until(lambda: card.dead)
+        assert await phone.calls[0].ended() == "BYE"
+
+
 async def test_without_any_card_a_call_is_not_placed(
     phone: SipPhone, ports: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from adapters.telephony.sip import trunk as trunk_module
 from adapters.telephony.sip.config import Config
 from adapters.telephony.sip.trunk import SipTrunk
+from gateway.errors import InvalidInput
 from gateway.ivr.menu import Key, Turn
 from gateway.ports.telephony import NotPlaced
 from tests.adapters.telephony.sip.support import until
@@ -136,6 +137,12 @@ async def test_a_trunk_that_moves_to_another_address_is_followed(
         await until(lambda: before.dead)
         await until(lambda: any(card.ready for card in one._pool.cards))
         assert one._setup(1).proxy == f"127.0.0.2:{phone.port}"
+
+
+def test_tls_without_authorities_is_refused_before_any_call(ports: Block) -> None:
+    wrong = {"name": "t", "proxy": "h", "caller": "1", "transport": "tls", "tls_ca_file": "/gone"}
+    with pytest.raises(InvalidInput, match=r"trunks\.0\.tls_ca_file: must name a file"):
+        SipTrunk(config(ports, wrong))
 
 
 @pytest.fixture(scope="module")
