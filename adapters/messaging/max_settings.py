@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from adapters.http import HttpClient
-from adapters.messaging.senders import BranchSender, Strict, check_different
+from adapters.messaging.senders import BranchSender, Senders, Strict, check_different
 from gateway.errors import InvalidInput, Problem
+from gateway.ports.schema_problems import bad
 
 _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9-]{16,256}")
 """MAX allows 5 to 256 of these characters; fewer than 16 could be guessed."""
@@ -30,7 +31,7 @@ class Bot(BranchSender):
     @classmethod
     def _secrets_are_strong(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_WEBHOOK_SECRET.fullmatch(secret.get_secret_value()) for secret in secrets):
-            raise ValueError("must be 16 to 256 characters of A-Z a-z 0-9 -")
+            raise bad("must be 16 to 256 characters of A-Z a-z 0-9 -")
         return secrets
 
 
@@ -45,7 +46,7 @@ class Config(Strict):
     patient cannot be written to; MAX publishes no list.
     """
 
-    senders: tuple[Bot, ...] = Field(min_length=1)
+    senders: Senders[Bot]
     api_base: str = Field("https://platform-api2.max.ru", pattern=r"^https?://[^/?#@]+[^?#@]*$")
     ca_file: Path | None = None
     webhook_url: str | None = Field(None, pattern=r"^https://[^\s?#@]+$")

@@ -36,7 +36,7 @@ from adapters.addresses import checked_url
 from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
 from adapters.json_values import Json, object_of, read_json, text_of, unix_moment
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Strict, check_different, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, check_different, sender_of
 from adapters.standard_webhooks import headers_of, key_of
 from adapters.standard_webhooks import verify as verify_signature
 from gateway.clock import Clock
@@ -71,7 +71,7 @@ class Backend(BranchSender):
 class Config(Strict):
     """The backends of all clinics that have an app."""
 
-    senders: tuple[Backend, ...] = Field(min_length=1)
+    senders: Senders[Backend]
 
 
 def check(config: Config, *, allow_private: bool) -> None:

@@ -23,7 +23,7 @@ from adapters.json_values import Json, object_of, objects, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.push_fcm_token import AccessTokens, ServiceAccount, read_service_account
 from adapters.messaging.push_notification import TEXT_MAX, notification_of, refused
-from adapters.messaging.senders import BranchSender, Strict, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
 from gateway.clock import Clock
 from gateway.core.events import Failure
 from gateway.core.model import Channel
@@ -48,7 +48,7 @@ class App(BranchSender):
 class Config(Strict):
     """The apps of all clinics that have one."""
 
-    senders: tuple[App, ...] = Field(min_length=1)
+    senders: Senders[App]
     api_base: str = Field("https://fcm.googleapis.com", pattern=r"^https?://[^/?#@]+[^?#@]*$")
 
 

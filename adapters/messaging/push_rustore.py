@@ -17,7 +17,7 @@ from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
 from adapters.json_values import object_of, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.push_notification import TEXT_MAX, notification_of, refused
-from adapters.messaging.senders import BranchSender, Strict, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
 from gateway.core.events import Failure
 from gateway.core.model import Channel
 from gateway.ports.messaging import OutgoingMessage, SendError
@@ -42,7 +42,7 @@ class App(BranchSender):
 class Config(Strict):
     """The apps of all clinics that have one."""
 
-    senders: tuple[App, ...] = Field(min_length=1)
+    senders: Senders[App]
     api_base: str = Field("https://vkpns.rustore.ru", pattern=r"^https?://[^/?#@]+[^?#@]*$")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.errors import InvalidInput, Problem
+from gateway.ports.schema_problems import bad
 
 
 class Strict(BaseModel):
@@ -32,6 +33,17 @@ class _Sender(Protocol):
 
 
 _S = TypeVar("_S", bound=_Sender)
+
+
+def at_least_one(senders: tuple[_S, ...]) -> tuple[_S, ...]:
+    """Check the number of senders once each of them can be read."""
+    if not senders:
+        raise bad("must name at least one sender")
+    return senders
+
+
+Senders: TypeAlias = Annotated[tuple[_S, ...], AfterValidator(at_least_one)]
+"""The senders of an adapter; what is wrong with one of them is not told as a missing one."""
 
 
 def sender_of(senders: Sequence[_S], clinic: str, branch: str) -> _S | None:

@@ -36,7 +36,7 @@ from adapters.json_values import (
     unix_moment,
 )
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Strict, check_different, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, check_different, sender_of
 from adapters.messaging.taps import data_of, said_by
 from adapters.messaging.telegram_codes import failure_of
 from gateway.clock import Clock
@@ -52,6 +52,7 @@ from gateway.ports.messaging import (
     OutgoingMessage,
     SendError,
 )
+from gateway.ports.schema_problems import bad
 from gateway.ports.webhook import RawRequest, RawResponse
 
 # --- Config ---------------------------------------------------------------------------------------
@@ -72,14 +73,14 @@ class Bot(BranchSender):
     @classmethod
     def _token_is_one(cls, token: SecretStr) -> SecretStr:
         if not _BOT_TOKEN.fullmatch(token.get_secret_value()):
-            raise ValueError("must be the bot's token: digits, a colon and a secret")
+            raise bad("must be the bot's token: digits, a colon and a secret")
         return token
 
     @field_validator("webhook_secrets")
     @classmethod
     def _secrets_are_strong(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_WEBHOOK_SECRET.fullmatch(secret.get_secret_value()) for secret in secrets):
-            raise ValueError("must be 16 to 256 characters of A-Z a-z 0-9 _ -")
+            raise bad("must be 16 to 256 characters of A-Z a-z 0-9 _ -")
         return secrets
 
     @property
@@ -91,7 +92,7 @@ class Bot(BranchSender):
 class Config(Strict):
     """The bots. `api_base` may be a Bot API server of one's own, or a relay that reaches it."""
 
-    senders: tuple[Bot, ...] = Field(min_length=1)
+    senders: Senders[Bot]
     api_base: str = Field("https://api.telegram.org", pattern=r"^https?://[^/?#@]+[^?#@]*$")
 
 

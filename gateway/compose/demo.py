@@ -166,6 +166,7 @@ async def _serve(
             await gateway.supervisor.drain()
             for task in tasks:
                 task.cancel()
+            await asyncio.wait(tasks)  # the world lets go of its connections before they end
 
 
 async def poked(town: Sandbox, feed: Feed) -> None:

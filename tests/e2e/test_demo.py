@@ -130,7 +130,7 @@ def test_staff_books_moves_and_cancels(demo: Demo, browser: WebDriver) -> None:
     browser.find_element(By.NAME, "last_name").send_keys("Комарова")
     browser.find_element(By.NAME, "first_name").send_keys("Зоя")
     browser.find_element(By.CSS_SELECTOR, "#form-add .strong").click()
-    wait_until("details", lambda: demo.items().get("chat:+79000000051", {}).get("messages"))
+    wait_until("details", lambda: demo.items().get("chat:+79000000056", {}).get("messages"))
     find(browser, "#visit-V-501")
     browser.execute_script("document.querySelector('#visit-V-501 .who').click()")
     find(browser, "#visit-V-501 [data-action=cancel]").click()

@@ -170,8 +170,12 @@ class Call:
         if prompt is None:
             self._finished = self._token
         elif not self.over:
-            self._send(Play(self.name, self._token, str(prompt), turn.listens and turn.barge_in))
+            self._begin(prompt, barge_in=turn.listens and turn.barge_in)
         return await self._listen(turn)
+
+    def _begin(self, prompt: Path, *, barge_in: bool) -> None:
+        file = str(prompt.absolute())  # the card runs in another folder
+        self._send(Play(self.name, self._token, file, barge_in))
 
     async def _listen(self, turn: Turn) -> Heard:
         until: float | None = None

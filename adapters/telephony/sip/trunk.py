@@ -265,7 +265,7 @@ class _OneTrunk:
 def _authorities(trunk: TrunkConfig) -> str | None:
     """Return the file of authorities; the library's own OpenSSL does not know where ours are."""
     if trunk.tls_ca_file is not None:
-        return trunk.tls_ca_file
+        return str(Path(trunk.tls_ca_file).absolute())  # a card runs in another folder
     places = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
     return next((place for place in places if place and Path(place).is_file()), None)
 

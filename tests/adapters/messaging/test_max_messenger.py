@@ -155,6 +155,7 @@ SHAPES: dict[str, list[InboundMessage | InboundLink]] = {
     "tap_without_message": [tapped(None, "v1.cancel.1.A-1", id="~tap~cb.77", quoted=None)],
     "tap_of_title": [tapped("Перенести", None)],
     "tap_without_payload": [tapped(None, None)],
+    "tap_without_id": [],
     "started": [link(LinkStep.STARTED)],
     "started_with_token": [link(LinkStep.STARTED, token="Zk3_9-ab")],
     "started_with_words": [link(LinkStep.STARTED)],

@@ -136,6 +136,13 @@ async def test_an_assertion_of_another_key_time_or_address_is_refused(town: Town
     assert (await town.client.send(build_exchange(ours, now))).status == 200
 
 
+async def test_an_assertion_must_ask_for_messaging(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.messaging.push_fcm_token.SCOPE", "https://example.com/other")
+    assert (await town.refused()).code == "token_invalid_scope"
+
+
 async def test_data_is_text_and_the_project_is_ours(town: Town) -> None:
     answer = await town.client.send(
         HttpRequest("POST", f"{town.url}/v1/projects/other/messages:send", {}, b"{}")

@@ -138,6 +138,7 @@ async def test_a_tap_names_its_visit_and_its_message_and_is_answered(town: Town)
 async def test_a_quoted_answer_names_the_message(town: Town) -> None:
     town.world.start(ANNA)
     sent = await town.send()
+    await town.send(reply_to=f"{sent.rpartition(':')[0]}:999")  # gone: answered without a quote
     quote = int(sent.rpartition(":")[2])
     written = town.world.write(ANNA, "2", quote)
     town.world.edit(ANNA, written, "3")
@@ -185,6 +186,21 @@ async def test_updates_come_again_until_they_are_taken(town: Town) -> None:
         "InboundLink",
         "InboundMessage",
     ]
+
+
+async def test_a_bot_without_a_webhook_tells_nobody(town: Town) -> None:
+    town.world.bots[TOKEN] = SandboxBot(TOKEN)
+    town.world.start(ANNA)
+    await town.idle()
+    assert town.hook.said == []
+    assert (await town.send()).startswith(TOKEN.partition(":")[0])
+
+
+@pytest.mark.rule("G-6")
+async def test_a_gateways_page_leaves_the_outcome_unknown(town: Town) -> None:
+    town.world.start(ANNA)
+    town.world.faults.down = True
+    assert (await town.refused()).failure is None
 
 
 async def test_media_say_nothing_by_themselves(town: Town) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from adapters.messaging.senders import BranchSender, check_different, sender_of
+from adapters.messaging.senders import (
+    BranchSender,
+    Senders,
+    Strict,
+    check_different,
+    sender_of,
+)
 from gateway.errors import InvalidInput
 
 
@@ -41,3 +47,20 @@ def test_a_sender_without_branches_is_told_as_a_mistake() -> None:
         Named(name="x", clinic="c1", branches=frozenset())
     with pytest.raises(ValidationError):
         Named(name="x", clinic="")
+
+
+class Settings(Strict):
+    senders: Senders[Named]
+
+
+@pytest.mark.parametrize(
+    ("senders", "fields"),
+    [([], ["senders"]), ([{"name": "x"}], ["senders.0.clinic"])],
+)
+def test_one_sender_is_needed_and_a_broken_one_is_not_told_as_a_missing_one(
+    senders: list[dict[str, str]], fields: list[str]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"senders": senders})
+    found = [".".join(map(str, item["loc"])) for item in caught.value.errors()]
+    assert found == fields

@@ -31,6 +31,7 @@ from gateway.ivr.menu import HungUp, Key, Lost, Silence, Turn
 from gateway.ports.telephony import NotAnswered, NotPlaced
 
 PROMPT = Path("greeting.wav")
+FILE = str(PROMPT.absolute())
 LISTENS = Turn("greeting", wait_s=0.05, barge_in=True)
 PATIENT = Turn("rules", wait_s=0.05, barge_in=False)
 LAST = Turn("goodbye", CallResult.NO_ANSWER_KEY)
@@ -161,7 +162,7 @@ async def test_a_call_that_ends_before_anybody_waits_is_not_missed() -> None:
 async def test_a_key_is_heard_while_the_prompt_plays(hand: Hand) -> None:
     playing = asyncio.create_task(hand.call.play(LISTENS, PROMPT))
     await soon()
-    assert hand.sent == [Play("c", 1, "greeting.wav", True)]
+    assert hand.sent == [Play("c", 1, FILE, True)]
     hand.report(Digit("c", "1", "rfc4733"), Stopped("c", 1))
     assert await playing == Key("1")
 
@@ -204,7 +205,7 @@ async def test_a_key_pressed_ahead_waits_for_the_end_of_a_prompt_that_is_not_int
     playing = asyncio.create_task(hand.call.play(PATIENT, PROMPT))
     await soon()
     assert not playing.done()
-    assert hand.sent == [Play("c", 1, "greeting.wav", False)]
+    assert hand.sent == [Play("c", 1, FILE, False)]
     hand.report(Played("c", 1))
     assert await playing == Key("2")
 
@@ -214,7 +215,7 @@ async def test_a_turn_that_does_not_listen_forgets_keys_and_plays_to_its_end(han
     hand.report(Digit("c", "3", "rfc4733"))
     playing = asyncio.create_task(hand.call.play(LAST, PROMPT))
     await soon()
-    assert hand.sent == [Play("c", 1, "greeting.wav", False)]
+    assert hand.sent == [Play("c", 1, FILE, False)]
     hand.report(Played("c", 1))
     played_at = loop.time()
     assert await playing == Silence()
