@@ -6,7 +6,7 @@ checks it, and connects it to what all adapters share (`Tools`). A new adapter i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,22 @@ from typing import Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter
 
 from adapters.http import HttpClient
-from adapters.messaging import whatsapp_cloud
+from adapters.messaging import (
+    max_messenger,
+    max_settings,
+    push_backend,
+    push_fcm,
+    push_rustore,
+    sms_exolve,
+    sms_smpp,
+    sms_smsc,
+    telegram,
+    twilio_messaging,
+    twilio_messaging_settings,
+    whatsapp_cloud,
+)
 from adapters.messaging.capabilities import Capabilities
+from adapters.messaging.sms_settings import clinics_of
 from adapters.schedule import webhook
 from adapters.store import redis_store
 from adapters.store.embedded import open_embedded
@@ -26,9 +40,9 @@ from adapters.telephony.sip import config as sip
 from adapters.telephony.sip.trunk import SipTrunk
 from adapters.telephony.twilio_voice import TwilioVoice
 from gateway.clock import Clock
-from gateway.core.model import Appointment
+from gateway.core.model import Appointment, Channel
 from gateway.errors import InvalidInput, Problem
-from gateway.ports.messaging import Messaging
+from gateway.ports.messaging import Inbound, Messaging
 from gateway.ports.schedule import Schedule
 from gateway.ports.schema_problems import FieldsError, validate
 from gateway.ports.store import Store
@@ -36,6 +50,14 @@ from gateway.ports.telephony import CallProvider, Trunk
 from gateway.ports.webhook import Webhook
 
 Options: TypeAlias = Mapping[str, object]
+
+Take: TypeAlias = Callable[[Sequence[Inbound]], Awaitable[None]]
+"""Commits what came in, or raises `StoreError`."""
+
+Run: TypeAlias = Callable[[Take], Coroutine[object, object, None]]
+"""What a channel does beside sending, until it is cancelled: it keeps connections, fetches answers,
+renews subscriptions."""
+
 _Config = TypeVar("_Config", bound=BaseModel)
 
 
@@ -102,15 +124,18 @@ def make_tools(
 
 @dataclass(frozen=True, slots=True)
 class BuiltMessaging:
-    """A message channel and the clinic of each of its senders, by the provider's own id.
+    """A provider's message channels and the clinic of each of their senders, by the provider's
+    own id.
 
-    `webhook` is its callback under /hooks/<hook>, where it has one.
+    `webhook` takes the callbacks under /hooks/ followed by each of `hooks`. `run` is what has to
+    be served all the time, where there is such a thing.
     """
 
-    messaging: Messaging
-    senders: Mapping[str, str]
+    channels: tuple[Messaging, ...]
+    senders: Mapping[tuple[Channel, str], str]
     webhook: Webhook | None = None
-    hook: str = ""
+    hooks: tuple[str, ...] = ()
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +151,88 @@ class BuiltTelephony:
 
 def _whatsapp_cloud(options: Options, tools: Tools) -> BuiltMessaging:
     config = _checked(whatsapp_cloud.Config, options)
-    senders: dict[str, str] = {}
-    for index, sender in enumerate(config.senders):
-        if senders.setdefault(sender.phone_number_id, sender.clinic) != sender.clinic:
-            message = "another clinic has the same phone_number_id"
-            raise InvalidInput(Problem(f"senders.{index}.clinic", message))
+    clinics = clinics_of(((s.phone_number_id, s.clinic) for s in config.senders), "phone_number_id")
     channel = whatsapp_cloud.WhatsAppCloud(config, tools.http)
-    return BuiltMessaging(channel, senders, channel, "whatsapp")
+    return BuiltMessaging((channel,), _on(channel.channel, clinics), channel, ("whatsapp",))
+
+
+def _telegram(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(telegram.Config, options)
+    channel = telegram.Telegram(config, tools.http, tools.clock)
+    clinics = {bot.id: bot.clinic for bot in config.senders}
+    return BuiltMessaging((channel,), _on(channel.channel, clinics), channel, ("telegram",))
+
+
+def _max(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(max_settings.Config, options)
+    channel = max_messenger.MaxMessenger(config, max_settings.client_of(config), tools.clock)
+    clinics = {bot.name: bot.clinic for bot in config.senders}
+    run: Run | None = None
+    if config.webhook_url is not None:
+
+        async def run(_take: Take) -> None:
+            await channel.watch()
+
+    return BuiltMessaging((channel,), _on(channel.channel, clinics), channel, ("max",), run)
+
+
+def _push_backend(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(push_backend.Config, options)
+    channel = push_backend.PushBackend(
+        config, tools.clinics, tools.clock, allow_private=tools.allow_private
+    )
+    clinics = {backend.name: backend.clinic for backend in config.senders}
+    return BuiltMessaging((channel,), _on(channel.channel, clinics), channel, ("push",))
+
+
+def _push_fcm(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(push_fcm.Config, options)
+    return BuiltMessaging((push_fcm.PushFcm(config, tools.http, tools.clock),), {})
+
+
+def _push_rustore(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(push_rustore.Config, options)
+    return BuiltMessaging((push_rustore.PushRustore(config, tools.http),), {})
+
+
+def _twilio_messaging(options: Options, tools: Tools) -> BuiltMessaging:
+    """One webhook takes the callbacks of both channels; a channel without senders is left out."""
+    config = _checked(twilio_messaging_settings.Config, options)
+    wanted = {sender.channel for sender in config.senders}
+    channels = tuple(
+        twilio_messaging.TwilioMessaging(channel, config, tools.http, tools.clock, tools.public_url)
+        for channel in (Channel.SMS, Channel.WHATSAPP)
+        if channel.value in wanted
+    )
+    senders: dict[tuple[Channel, str], str] = {}
+    for channel in channels:
+        senders |= _on(channel.channel, channel.senders)
+    hooks = ("twilio/messages", "twilio/messages/status")
+    return BuiltMessaging(channels, senders, channels[0], hooks)
+
+
+def _sms_exolve(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(sms_exolve.Config, options)
+    channel = sms_exolve.SmsExolve(config, tools.http, tools.clock)
+    senders = _on(channel.channel, channel.senders)
+    return BuiltMessaging((channel,), senders, channel, ("sms/exolve",))
+
+
+def _sms_smsc(options: Options, tools: Tools) -> BuiltMessaging:
+    config = _checked(sms_smsc.Config, options)
+    channel = sms_smsc.SmsSmsc(config, tools.http, tools.clock)
+    senders = _on(channel.channel, channel.senders)
+    run = channel.run if channel.fetches else None
+    return BuiltMessaging((channel,), senders, channel, ("sms/smsc",), run)
+
+
+def _sms_smpp(options: Options, tools: Tools) -> BuiltMessaging:
+    channel = sms_smpp.SmsSmpp(_checked(sms_smpp.Config, options), tools.clock)
+    return BuiltMessaging((channel,), _on(channel.channel, channel.senders), run=channel.run)
+
+
+def _on(channel: Channel, clinics: Mapping[str, str]) -> dict[tuple[Channel, str], str]:
+    return {(channel, sender): clinic for sender, clinic in clinics.items()}
 
 
 def _webhook(options: Options, tools: Tools) -> Schedule:
@@ -160,6 +260,15 @@ def _twilio_voice(options: Options, tools: Tools) -> BuiltTelephony:
 
 MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {
     "whatsapp_cloud": _whatsapp_cloud,
+    "telegram": _telegram,
+    "max": _max,
+    "push_backend": _push_backend,
+    "push_fcm": _push_fcm,
+    "push_rustore": _push_rustore,
+    "twilio_messaging": _twilio_messaging,
+    "sms_exolve": _sms_exolve,
+    "sms_smsc": _sms_smsc,
+    "sms_smpp": _sms_smpp,
 }
 SCHEDULES: Mapping[str, Callable[[Options, Tools], Schedule]] = {
     "webhook": _webhook,
@@ -168,14 +277,33 @@ TELEPHONY: Mapping[str, Callable[[Options, Tools], BuiltTelephony]] = {
     "sip": _sip,
     "twilio_voice": _twilio_voice,
 }
-CAPABILITIES: Mapping[str, Capabilities] = {
-    "whatsapp_cloud": whatsapp_cloud.CAPABILITIES,
+CAPABILITIES: Mapping[str, tuple[Capabilities, ...]] = {
+    "whatsapp_cloud": (whatsapp_cloud.CAPABILITIES,),
+    "telegram": (telegram.CAPABILITIES,),
+    "max": (max_messenger.CAPABILITIES,),
+    "push_backend": (push_backend.CAPABILITIES,),
+    "push_fcm": (push_fcm.CAPABILITIES,),
+    "push_rustore": (push_rustore.CAPABILITIES,),
+    "twilio_messaging": (
+        twilio_messaging.SMS_CAPABILITIES,
+        twilio_messaging.WHATSAPP_CAPABILITIES,
+    ),
+    "sms_exolve": (sms_exolve.CAPABILITIES,),
+    "sms_smsc": (sms_smsc.CAPABILITIES,),
+    "sms_smpp": (sms_smpp.CAPABILITIES,),
 }
 """Limits of every message channel, by the same names; docs show them as a table."""
 
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "max": ("ca_file",),
+    "sms_smpp": ("connections.*.ca_file",),
+}
+"""Settings that name files; `*` stands for every item. Whoever reads the settings knows the
+folder in which they begin."""
+
 
 def build_messaging(name: str, options: Options, tools: Tools) -> BuiltMessaging:
-    """Return the message channel of that name; raise `InvalidInput`: `senders.0.clinic`."""
+    """Return the message channels of that name; raise `InvalidInput`: `senders.0.clinic`."""
     return _named(MESSAGING, name)(options, tools)
 
 

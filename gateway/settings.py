@@ -78,6 +78,15 @@ class Settings(StrictModel):
     log: Logging = Logging()
     schedules: Mapping[str, ClinicSchedule] = Field(default_factory=dict)
     whatsapp: Mapping[str, Any] | None = None
+    telegram: Mapping[str, Any] | None = None
+    max: Mapping[str, Any] | None = None
+    push_backend: Mapping[str, Any] | None = None
+    push_fcm: Mapping[str, Any] | None = None
+    push_rustore: Mapping[str, Any] | None = None
+    twilio_messaging: Mapping[str, Any] | None = None
+    sms_exolve: Mapping[str, Any] | None = None
+    sms_smsc: Mapping[str, Any] | None = None
+    sms_smpp: Mapping[str, Any] | None = None
     sip: Mapping[str, Any] | None = None
     twilio_voice: Mapping[str, Any] | None = None
     speech: SpeechSettings = SpeechSettings()

@@ -2,13 +2,15 @@
 
 The production adapter runs against it unchanged: point `host` and `port` at it. What was accepted
 stands in `accepted`, long messages put together again. `faults.planned` are command_status values;
-`cut_next` accepts a submission and drops the connection in place of its response.
+`cut_next` accepts a submission and drops the connection in place of its response; while `silent`
+it does everything but respond.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -74,7 +76,7 @@ class Smsc:
         self.accepted: list[ChatMessage] = []
         self.submitted: list[Sm] = []
         self.undeliverable: set[str] = set()
-        self.answers_links = True
+        self.silent = False
         self.binds = 0
         self._clock = clock
         self._account = (system_id, password)
@@ -89,6 +91,7 @@ class Smsc:
         self._idle = asyncio.Event()
         self._idle.set()
         self._server: asyncio.Server | None = None
+        self._open: dict[_Esme, asyncio.Task[object] | None] = {}
 
     @property
     def port(self) -> int:
@@ -97,19 +100,23 @@ class Smsc:
             raise RuntimeError("the SMSC is not started")
         return int(self._server.sockets[0].getsockname()[1])
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    async def start(
+        self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, host, port)
+        self._server = await asyncio.start_server(self._serve, host, port, ssl=tls)
 
     async def close(self) -> None:
         """Hang up and stop listening."""
-        self.drop()
         if self._server is not None:
             self._server.close()
+        self.drop()
+        tasks = [task for task in self._open.values() if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def drop(self) -> None:
         """Break every connection."""
-        for esme in self._esmes:
+        for esme in self._open:
             esme.hang_up()
 
     async def run(self) -> None:
@@ -160,6 +167,7 @@ class Smsc:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         esme = _Esme(writer)
+        self._open[esme] = asyncio.current_task()
         with suppress(OSError, EOFError, PduError):
             while True:
                 header = await reader.readexactly(4)
@@ -172,6 +180,7 @@ class Smsc:
                     break
         if esme in self._esmes:
             self._esmes.remove(esme)
+        self._open.pop(esme)
         esme.hang_up()
 
     async def _answer(self, esme: _Esme, pdu: Pdu) -> bool:
@@ -181,7 +190,7 @@ class Smsc:
         if pdu.command == Command.SUBMIT_SM and esme in self._esmes:
             return await self._submit(esme, pdu)
         if pdu.command == Command.ENQUIRE_LINK:
-            if self.answers_links:
+            if not self.silent:
                 esme.writer.write(encode(Command.ENQUIRE_LINK_RESP, pdu.sequence))
             return True
         if pdu.command == Command.UNBIND:
@@ -218,7 +227,8 @@ class Smsc:
             return False
         shown = f"{message_id:x}" if self._hex_ids else str(message_id)
         body = message_id_body(shown)
-        esme.writer.write(encode(Command.SUBMIT_SM_RESP, pdu.sequence, body))
+        if not self.silent:
+            esme.writer.write(encode(Command.SUBMIT_SM_RESP, pdu.sequence, body))
         return True
 
     def _take(self, sm: Sm, number: str) -> int:

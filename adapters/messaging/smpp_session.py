@@ -30,7 +30,7 @@ from gateway.errors import StoreError
 
 Listener: TypeAlias = Callable[[Sm], Awaitable[None]]
 
-_log = logging.getLogger("callahead.smpp")
+log = logging.getLogger("callahead.smpp")
 
 
 class SessionLost(ConnectionError):
@@ -87,7 +87,7 @@ class Session:
                 tasks.create_task(self._receive(listener))
                 tasks.create_task(self._keep_alive())
         except* (OSError, EOFError, TimeoutError, PduError) as errors:
-            _log.info("an SMPP connection ended", extra={"errors": len(errors.exceptions)})
+            log.info("an SMPP connection ended", extra={"errors": len(errors.exceptions)})
         finally:
             self._end()
         raise SessionLost(written=True)
@@ -149,8 +149,12 @@ class Session:
             await listener(read_sm(pdu.body))
         except PduError:
             # It would not become readable by being delivered again.
-            _log.warning("a delivered message could not be read", extra={"bytes": len(pdu.body)})
+            log.warning("a delivered message could not be read", extra={"bytes": len(pdu.body)})
         except StoreError:
+            status = Status.TEMPORARY_ERROR
+        except Exception:
+            # As a webhook is answered 500: one message must not end the connection for all.
+            log.exception("a delivered message could not be taken")
             status = Status.TEMPORARY_ERROR
         body = message_id_body("")
         self._write(Command.DELIVER_SM_RESP, pdu.sequence, body, status=status)

@@ -22,15 +22,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
 from adapters.json_values import Json, object_of, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Strict, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
 from adapters.messaging.sms_settings import (
     ADDRESS,
+    Secret,
     SenderName,
+    Some,
     UrlSecret,
     check_key,
     clinics_of,
@@ -67,14 +69,14 @@ class Sender(BranchSender):
     """
 
     number: SenderName
-    api_key: Annotated[SecretStr, Field(min_length=1, max_length=4000)]
-    callback_keys: Annotated[tuple[UrlSecret, ...], Field(min_length=1, max_length=4)]
+    api_key: Secret
+    callback_keys: Some[UrlSecret]
 
 
 class Config(Strict):
     """The senders, and what Exolve's words for delivery and refusals mean."""
 
-    senders: Annotated[tuple[Sender, ...], Field(min_length=1)]
+    senders: Senders[Sender]
     api_base: Annotated[str, Field(pattern=ADDRESS)] = "https://api.exolve.ru"
     delivery_statuses: Mapping[str, Delivery] = Field(default_factory=dict)
     refusals: Mapping[str, Refusal] = Field(default_factory=dict)

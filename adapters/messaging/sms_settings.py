@@ -5,13 +5,14 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from gateway.core.events import Failure
 from gateway.errors import Forbidden, InvalidInput, Problem, Unauthenticated
 from gateway.ports.messaging import OutgoingMessage, SendError
+from gateway.ports.schema_problems import bad
 from gateway.ports.webhook import RawRequest
 
 NUMBER = r"^\+[1-9][0-9]{6,14}$"
@@ -20,11 +21,40 @@ NUMBER = r"^\+[1-9][0-9]{6,14}$"
 ADDRESS = r"^https?://[^/?#@\s]+[^?#@\s]*$"
 """Where a provider's API is: no credentials, no query."""
 
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+_T = TypeVar("_T")
+
+
+def _at_least_one(items: tuple[_T, ...]) -> tuple[_T, ...]:
+    if not items:
+        raise bad("must name at least one")
+    return items
+
+
+Some: TypeAlias = Annotated[tuple[_T, ...], AfterValidator(_at_least_one)]
+"""One or more; what is wrong with one of them is not told as a missing one."""
+
+
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value():
+        raise bad("must not be empty")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 """A text that is never shown: not in logs, errors or `repr`."""
 
-UrlSecret = Annotated[SecretStr, Field(min_length=16, max_length=200)]
-"""A secret that stands in a callback's address; fewer than 16 characters could be guessed."""
+KEY_CHARS_MIN = 16
+"""Fewer could be guessed."""
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < KEY_CHARS_MIN:
+        raise bad(f"must have at least {KEY_CHARS_MIN} characters")
+    return secret
+
+
+UrlSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+"""A secret of ours that providers prove themselves with."""
 
 NAME_MAX = 11
 """Characters of a sender's name (3GPP TS 23.040, 9.1.2.5: ten octets of seven bits each)."""
@@ -35,7 +65,7 @@ _NAME = re.compile(rf"[A-Za-z0-9 .&_-]{{1,{NAME_MAX}}}").fullmatch
 def _sender_name(text: str) -> str:
     if re.fullmatch(NUMBER, text) or (_NAME(text) and re.search("[A-Za-z]", text)):
         return text
-    raise ValueError(f"must be a number (+7…) or a name of at most {NAME_MAX} Latin letters")
+    raise bad(f"must be a number (+7…) or a name of at most {NAME_MAX} Latin letters")
 
 
 SenderName = Annotated[str, AfterValidator(_sender_name)]

@@ -26,7 +26,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Strict, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
 from adapters.messaging.smpp_inbox import Received
 from adapters.messaging.smpp_pdu import (
     UDH,
@@ -45,6 +45,7 @@ from adapters.messaging.smpp_text import ReceiptText, code, read_receipt, with_h
 from adapters.messaging.sms_settings import (
     Secret,
     SenderName,
+    Some,
     clinics_of,
     number_of,
     refused,
@@ -78,7 +79,7 @@ class Connection(Strict):
     that the machine does not know. `window`: submissions that wait for a response at once.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] = "smsc"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] = "smpp"
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Annotated[int, Field(ge=1, le=65_535)] = 2775
     tls: bool = False
@@ -101,14 +102,14 @@ class Sender(BranchSender):
     """A number or name that messages come from."""
 
     number: SenderName
-    connection: str = "smsc"
+    connection: str = "smpp"
 
 
 class Config(Strict):
     """The connections and who speaks over them."""
 
-    connections: Annotated[tuple[Connection, ...], Field(min_length=1)]
-    senders: Annotated[tuple[Sender, ...], Field(min_length=1)]
+    connections: Some[Connection]
+    senders: Senders[Sender]
 
 
 def check(config: Config) -> None:
@@ -126,6 +127,18 @@ def check(config: Config) -> None:
     ]
     if problems:
         raise InvalidInput(*problems)
+
+
+def tls_of(config: Config, index: int) -> ssl.SSLContext | None:
+    """Return how a connection is encrypted; raise `InvalidInput` when its file cannot be read."""
+    connection = config.connections[index]
+    if not connection.tls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=connection.ca_file)
+    except OSError:
+        message = "certificates cannot be read from this file"
+        raise InvalidInput(Problem(f"connections.{index}.ca_file", message)) from None
 
 
 # --- Capabilities ---------------------------------------------------------------------------------
@@ -293,10 +306,17 @@ class _Link:
     """A connection's state: the session while it is bound, and when the next message may go."""
 
     connection: Connection
+    tls: ssl.SSLContext | None
     received: Received
     session: Session | None = None
     next_at: datetime | None = None
     reference: int = 0
+
+
+def _bound(link: _Link) -> Session:
+    if link.session is None:
+        raise SendError(Failure.TEMPORARY, "not_connected")
+    return link.session
 
 
 class SmsSmpp:
@@ -311,8 +331,8 @@ class SmsSmpp:
         self._config = config
         self._clock = clock
         self._links = {
-            connection.name: _Link(connection, Received(connection.name))
-            for connection in config.connections
+            connection.name: _Link(connection, tls_of(config, index), Received(connection.name))
+            for index, connection in enumerate(config.connections)
         }
 
     def serves(self, clinic: str, branch: str) -> bool:
@@ -346,11 +366,10 @@ class SmsSmpp:
     # Submitting
 
     async def _submit(self, link: _Link, body: bytes) -> str:
+        _bound(link)  # who has no connection takes nobody's turn
         await self._turn(link)
-        if link.session is None:
-            raise SendError(Failure.TEMPORARY, "not_connected")
         try:
-            answer = await link.session.request(Command.SUBMIT_SM, body)
+            answer = await _bound(link).request(Command.SUBMIT_SM, body)
             return read(link.connection, answer)
         except SessionLost as lost:
             failure = None if lost.written else Failure.TEMPORARY
@@ -382,7 +401,7 @@ class SmsSmpp:
         pause_s = _RECONNECT_FIRST_S
         while True:
             try:
-                link.session = await self._connect(link.connection)
+                link.session = await self._connect(link)
                 pause_s = _RECONNECT_FIRST_S
                 await link.session.run(lambda sm: self._heard(link, sm, take))
             except BindRefused as error:
@@ -398,11 +417,11 @@ class SmsSmpp:
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, link.connection.reconnect_max_s)
 
-    async def _connect(self, connection: Connection) -> Session:
-        context = ssl.create_default_context(cafile=connection.ca_file) if connection.tls else None
+    async def _connect(self, link: _Link) -> Session:
+        connection = link.connection
         async with asyncio.timeout(connection.response_s):
             reader, writer = await asyncio.open_connection(
-                connection.host, connection.port, ssl=context
+                connection.host, connection.port, ssl=link.tls
             )
         session = Session(
             reader,

@@ -27,12 +27,13 @@ from pydantic import Field, model_validator
 from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
 from adapters.json_values import integer_of, object_of, objects, read_json, text_of, unix_moment
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Strict, sender_of
+from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
 from adapters.messaging.sms_settings import (
     ADDRESS,
     NUMBER,
     Secret,
     SenderName,
+    Some,
     UrlSecret,
     clinics_of,
     number_of,
@@ -50,9 +51,10 @@ from gateway.ports.messaging import (
     OutgoingMessage,
     SendError,
 )
+from gateway.ports.schema_problems import bad
 from gateway.ports.webhook import RawRequest, RawResponse
 
-_log = logging.getLogger("callahead.sms_smsc")
+log = logging.getLogger("callahead.sms_smsc")
 
 Take: TypeAlias = Callable[[Sequence[Inbound]], Awaitable[None]]
 """Commits what came in, or raises `StoreError`."""
@@ -77,9 +79,9 @@ class Account(Strict):
     @model_validator(mode="after")
     def _has_credentials(self) -> Account:
         if (self.login is None) is not (self.password is None):
-            raise ValueError("login and password belong together")
+            raise bad("login and password belong together")
         if (self.api_key is None) is (self.login is None):
-            raise ValueError("an api_key is needed, or login and password")
+            raise bad("an api_key is needed, or login and password")
         return self
 
 
@@ -99,8 +101,8 @@ class Sender(BranchSender):
 class Config(Strict):
     """Accounts and senders. Answers are fetched every `answers_every_s` seconds."""
 
-    accounts: Annotated[tuple[Account, ...], Field(min_length=1)]
-    senders: Annotated[tuple[Sender, ...], Field(min_length=1)]
+    accounts: Some[Account]
+    senders: Senders[Sender]
     api_base: Annotated[str, Field(pattern=ADDRESS)] = "https://smsc.ru"
     answers_every_s: Annotated[int, Field(ge=5, le=3600)] = 30
     errors: Mapping[int, Meaning] = Field(default_factory=dict)
@@ -416,9 +418,12 @@ class SmsSmsc:
                 try:
                     await self.fetch(self._config.account(name), take)
                 except SendError as error:
-                    _log.warning("answers could not be fetched", extra={"code": error.code})
+                    log.warning("answers could not be fetched", extra={"code": error.code})
                 except StoreError:
-                    _log.warning("answers could not be stored, they are fetched again")
+                    log.warning("answers could not be stored, they are fetched again")
+                except Exception:
+                    # One answer must not end the fetching of all others.
+                    log.exception("answers could not be taken")
             await self._clock.sleep(self._config.answers_every_s)
 
     async def fetch(self, account: Account, take: Take) -> None:

@@ -271,7 +271,8 @@ def build(config: Config, sender: Sender, message: OutgoingMessage, public_url: 
     account = config.account(sender.account)
     fields = {"To": _recipient(message), **_from(sender), **_said(config, message)}
     fields["StatusCallback"] = _callback(public_url, message.opaque)
-    fields["ValidityPeriod"] = str(config.validity_s)
+    if message.channel is Channel.SMS:
+        fields["ValidityPeriod"] = str(config.validity_s)
     return HttpRequest(
         "POST",
         f"{config.api_base}/{API_VERSION}/Accounts/{account.account_sid}/Messages.json",

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adapters.messaging.senders import BranchSender, Strict
-from adapters.messaging.sms_settings import ADDRESS, Secret, SenderName
+from adapters.messaging.senders import BranchSender, Senders, Strict
+from adapters.messaging.sms_settings import ADDRESS, Secret, SenderName, Some
 from gateway.errors import InvalidInput, Problem
 
 
@@ -22,10 +22,10 @@ class Account(Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] = "twilio"
     account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$", repr=False)]
-    auth_tokens: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=4)]
+    auth_tokens: Some[Secret]
     api_key_sid: Annotated[str, Field(pattern=r"^SK[0-9a-f]{32}$")] | None = None
     api_key_secret: Secret | None = None
-    shared_keys: Annotated[tuple[Secret, ...], Field(max_length=4)] = ()
+    shared_keys: tuple[Secret, ...] = ()
 
 
 class Sender(BranchSender):
@@ -59,13 +59,13 @@ class Template(Strict):
 
 
 class Config(Strict):
-    """Everything about Twilio's messages. `validity_s`: how long Twilio keeps trying, in seconds.
+    """Everything about Twilio's messages. `validity_s`: how long Twilio keeps trying an SMS.
 
     `templates` is by template, then by language; WhatsApp needs them outside a conversation.
     """
 
-    accounts: Annotated[tuple[Account, ...], Field(min_length=1)]
-    senders: Annotated[tuple[Sender, ...], Field(min_length=1)]
+    accounts: Some[Account]
+    senders: Senders[Sender]
     api_base: Annotated[str, Field(pattern=ADDRESS)] = "https://api.twilio.com"
     templates: Mapping[str, Mapping[str, Template]] = Field(default_factory=dict)
     validity_s: Annotated[int, Field(ge=60, le=36_000)] = 4 * 3600

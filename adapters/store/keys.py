@@ -9,6 +9,8 @@ whatever changes together lives on one node of a cluster. `<clinic>` is quoted (
 | `{callahead}:keys` | hash | hash of an API key -> clinic, creation time, label | at revocation |
 | `{callahead}:ping` | string | the last write of a health check | after a minute |
 | `hint:<hint>` | string | what a look-up hint points at | with its own TTL |
+| `{callahead}:turn:<limit>` | string | when the limit's next turn is | a minute after it |
+| `{callahead}:lines:<trunk>` | zset | calls on a trunk by when their line frees | an hour later |
 | `{pNN}:clinics` | set | ids of the clinics | never |
 | `{pNN}:clinic:<clinic>` | hash | settings: `v` version, `d` document, `c` first imports | never |
 | `{pNN}:rates:<clinic>` | hash | branch -> messages a minute and lines | never |

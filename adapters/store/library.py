@@ -16,7 +16,7 @@ from typing import Any, Final
 from adapters.store.connection import Argument, Caller, Command, Connection
 from gateway.errors import StoreError
 
-_FILES: Final = ("common.lua", "commit.lua", "claim.lua", "read.lua", "books.lua")
+_FILES: Final = ("common.lua", "commit.lua", "claim.lua", "read.lua", "books.lua", "limits.lua")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from heapq import heapify, heappop, heappush
@@ -13,10 +13,12 @@ from adapters.store import keys
 from adapters.store.memory_rooms import BranchRoom, Rooms
 from gateway.core.case import Case, Contact, Entry
 from gateway.ports.store import (
+    EVERY_DUTY,
     Charge,
     Claim,
     Claimed,
     Commit,
+    Duty,
     Grant,
     Kind,
     Outcome,
@@ -30,6 +32,7 @@ from gateway.ports.store import (
 )
 
 _ONE_DAY = timedelta(days=1)
+_KINDS = tuple(Room)
 
 _CASE_FIELDS = tuple(item.name for item in fields(Case))
 _CONTACT_FIELDS = tuple(item.name for item in fields(Contact))
@@ -252,27 +255,38 @@ class Partition:
 
     # -- claiming
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> Claim:
+    def claim(
+        self, now: datetime, limit: int, lease: timedelta, duties: frozenset[Duty] = EVERY_DUTY
+    ) -> Claim:
         """Lease due entries, or grant turns when nothing is due.
 
         Grants are held back while entries are due, because those may want to go first (rule
         Z-15), but for no longer than `HOLD_MAX`.
         """
         until = now + lease
+        kinds = _KINDS if duties is EVERY_DUTY else [r for r in Room if Duty(r.value) in duties]
         held_long = self._held_since is not None and now - self._held_since >= keys.HOLD_MAX
-        granted = self._grant(now, limit, until) if held_long else []
-        due = self._take_due(now, limit - len(granted), until)
-        if not due and not held_long:
-            granted = self._grant(now, limit, until)
-        if self.rooms.ready(now) is None or not due:
+        granted = self._grant(now, limit, until, kinds) if held_long else []
+        takes_due = Duty.DUE in duties
+        due = self._take_due(now, limit - len(granted), until) if takes_due else []
+        waits = bool(due) or (not takes_due and self._is_due(now))
+        if not waits and not held_long:
+            granted = self._grant(now, limit, until, kinds)
+        if self.rooms.ready(now, kinds) is None or not waits:
             self._held_since = None
         elif self._held_since is None:
             self._held_since = now
-        return Claim((*granted, *due), self._next_at(now))
+        return Claim((*granted, *due), self._next_at(now, kinds, takes_due=takes_due))
 
-    def _grant(self, now: datetime, limit: int, until: datetime) -> list[Claimed]:
+    def _is_due(self, now: datetime) -> bool:
+        at = self.next_due()
+        return at is not None and at <= now
+
+    def _grant(
+        self, now: datetime, limit: int, until: datetime, kinds: Iterable[Room]
+    ) -> list[Claimed]:
         granted = []
-        for room, member, token in self.rooms.serve(now, limit):
+        for room, member, token in self.rooms.serve(now, limit, kinds):
             stored = self._documents[member]
             stored.rooms = tuple(other for other in stored.rooms if other is not room)
             if room.kind is Room.CALL:
@@ -294,8 +308,9 @@ class Partition:
             taken.append(Claimed(stored.ref, None, stored.body, self.contact_of(stored.body)))
         return taken
 
-    def _next_at(self, now: datetime) -> datetime | None:
-        times = [at for at in (self.next_due(), self.rooms.next_at()) if at is not None]
+    def _next_at(self, now: datetime, kinds: Iterable[Room], *, takes_due: bool) -> datetime | None:
+        moments = (self.next_due() if takes_due else None, self.rooms.next_at(kinds))
+        times = [at for at in moments if at is not None]
         return max(now, min(times)) if times else None
 
     # -- the due queue

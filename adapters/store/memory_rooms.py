@@ -8,7 +8,7 @@ is given back. `Rooms` knows which of a partition's rooms may be served, and whe
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
@@ -81,6 +81,10 @@ class BranchRoom:
             del self.used[bisect_left(self.used, (at, token))]
 
 
+def _ready_since(room: BranchRoom) -> tuple[datetime, str]:
+    return room.ready_at or AT_ONCE, room.name
+
+
 def _frees_at(entry: tuple[datetime, str]) -> datetime:
     return entry[0]
 
@@ -91,7 +95,7 @@ class Rooms:
     def __init__(self, limit_of: Callable[[Room, str, str], int]) -> None:
         self._rooms: dict[tuple[Room, str, str], BranchRoom] = {}
         self._named: dict[str, BranchRoom] = {}
-        self._ready: list[tuple[datetime, str]] = []
+        self._ready: dict[Room, list[tuple[datetime, str]]] = {kind: [] for kind in Room}
         self._limit_of = limit_of
         self._tokens = 0
 
@@ -133,33 +137,45 @@ class Rooms:
                 room.limit = self._limit_of(room.kind, clinic, room.branch)
                 self.poke(room)
 
-    def ready(self, now: datetime) -> BranchRoom | None:
-        """Return the first room in which somebody can be served now."""
-        while self._ready:
-            at, name = self._ready[0]
+    def ready(self, now: datetime, kinds: Iterable[Room] = Room) -> BranchRoom | None:
+        """Return the first room of these kinds in which somebody can be served now."""
+        found = [room for kind in kinds if (room := self._first(kind, now)) is not None]
+        return min(found, key=_ready_since, default=None)
+
+    def _first(self, kind: Room, now: datetime) -> BranchRoom | None:
+        queue = self._ready[kind]
+        while queue:
+            at, name = queue[0]
             room = self._named[name]
             if room.ready_at != at:
-                heappop(self._ready)
+                heappop(queue)
             elif at > now:
                 return None
             elif room.free(now) and room.waiting:
                 return room
             else:
-                heappop(self._ready)
+                heappop(queue)
                 if room.ready_at is not None:
                     self._schedule(room, room.ready_at)
         return None
 
-    def next_at(self) -> datetime | None:
-        """Return when a room may be served next; call `ready` before."""
-        while self._ready and self._named[self._ready[0][1]].ready_at != self._ready[0][0]:
-            heappop(self._ready)
-        return self._ready[0][0] if self._ready else None
+    def next_at(self, kinds: Iterable[Room] = Room) -> datetime | None:
+        """Return when a room of these kinds may be served next; call `ready` before."""
+        times: list[datetime] = []
+        for kind in kinds:
+            queue = self._ready[kind]
+            while queue and self._named[queue[0][1]].ready_at != queue[0][0]:
+                heappop(queue)
+            if queue:
+                times.append(queue[0][0])
+        return min(times, default=None)
 
-    def serve(self, now: datetime, limit: int) -> list[tuple[BranchRoom, str, str]]:
+    def serve(
+        self, now: datetime, limit: int, kinds: Iterable[Room] = Room
+    ) -> list[tuple[BranchRoom, str, str]]:
         """Grant up to `limit` slots; return room, member and token of each."""
         granted: list[tuple[BranchRoom, str, str]] = []
-        while len(granted) < limit and (room := self.ready(now)) is not None:
+        while len(granted) < limit and (room := self.ready(now, kinds)) is not None:
             for _ in range(min(room.free(now), len(room.waiting), limit - len(granted))):
                 member = room.pop()
                 token = member if room.kind is Room.CALL else self._token()
@@ -177,4 +193,4 @@ class Rooms:
 
     def _schedule(self, room: BranchRoom, at: datetime) -> None:
         room.ready_at = at
-        heappush(self._ready, (at, room.name))
+        heappush(self._ready[room.kind], (at, room.name))

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from adapters.store import keys
+from adapters.store.memory_limits import MemoryLimits
 from adapters.store.memory_partition import Document, Partition
 from gateway.core.case import Case, Contact, Entry
 from gateway.ports.store import (
+    EVERY_DUTY,
     Charge,
     Claim,
     ClinicRecord,
     Commit,
+    Duty,
     FeedItem,
     LedgerDay,
     Outcome,
@@ -40,13 +43,14 @@ class _Feed:
     published: set[tuple[Ref, str]]
 
 
-class MemoryStore:
+class MemoryStore(MemoryLimits):
     """A `gateway.ports.store.Store` in the memory of one process.
 
     `keep_timelines=False` forgets timelines, for rehearsals that only count.
     """
 
     def __init__(self, partitions: int = 1, *, keep_timelines: bool = True) -> None:
+        super().__init__()
         self._partitions = [Partition(keep_timelines=keep_timelines) for _ in range(partitions)]
         self._of_clinic: dict[str, Partition] = {}
         self._hints: dict[str, Ref] = {}
@@ -96,9 +100,16 @@ class MemoryStore:
                 self._publish(item)
         return outcome
 
-    async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
+    async def claim(
+        self,
+        partition: int,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        duties: frozenset[Duty] = EVERY_DUTY,
+    ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come."""
-        return self._partitions[partition].claim(now, limit, lease)
+        return self._partitions[partition].claim(now, limit, lease, duties)
 
     async def timeline(self, ref: Ref) -> tuple[Entry, ...]:
         """Return the whole timeline of a case or contact, oldest first."""

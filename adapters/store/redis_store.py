@@ -14,12 +14,15 @@ from typing import Any, Final
 from adapters.store import codec, keys, library
 from adapters.store.connection import Argument, Caller, Connection, parse_url
 from adapters.store.redis_books import Books, remembering
+from adapters.store.redis_limits import RedisLimits
 from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import (
+    EVERY_DUTY,
     Claim,
     Claimed,
     Commit,
+    Duty,
     Grant,
     Kind,
     Outcome,
@@ -38,7 +41,7 @@ _PAGE: Final = 250
 """Documents or entries that one command reads at most, so that nobody waits for long."""
 
 
-class RedisStore(Books):
+class RedisStore(Books, RedisLimits):
     """A `gateway.ports.store.Store` in a Redis server; made by `open_store`."""
 
     def __init__(
@@ -119,11 +122,17 @@ class RedisStore(Books):
 
     # -- the queue
 
-    async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
+    async def claim(
+        self,
+        partition: int,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        duties: frozenset[Duty] = EVERY_DUTY,
+    ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come."""
-        next_at, items = await self._library.call(
-            "claim", keys.tag(partition), keys.micros(now), limit, _micros(lease), *_CLAIM_LIMITS
-        )
+        asked = keys.micros(now), limit, _micros(lease), *_CLAIM_LIMITS, " ".join(sorted(duties))
+        next_at, items = await self._library.call("claim", keys.tag(partition), *asked)
         return Claim(
             tuple(_claimed(*item) for item in items),
             keys.moment(int(next_at)) if next_at else None,

@@ -1,4 +1,4 @@
-"""Commands that serve: `run`, `web`, `work`, `demo`, and `health` that asks them."""
+"""Commands that serve: `run`, `web`, `work`, `voice`, and `health` that asks them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ examples:
   callahead run                              everything in one process, embedded store
   callahead run --config /etc/callahead.yaml --data /var/lib/callahead
 
+Many machines share one Redis (store.url): web, work and voice are the roles. Calls are placed by
+voice and run only; every role answers the health pages.
+
 SIGTERM or Ctrl-C stop it cleanly: what was started is finished first.
 """
 
@@ -40,9 +43,10 @@ def add_commands(
 ) -> None:
     """Add the commands of this module."""
     for name, roles, words in (
-        ("run", ("web", "work"), "serve everything in one process"),
+        ("run", ("web", "work", "voice"), "serve everything in one process"),
         ("web", ("web",), "serve the API and the providers' callbacks only"),
-        ("work", ("work",), "serve the due queue (and the health pages) only"),
+        ("work", ("work",), "serve the due queue and messages only"),
+        ("voice", ("voice",), "phone only, for machines of their own"),
     ):
         command = commands.add_parser(
             name,

@@ -10,7 +10,7 @@ import secrets
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from gateway.errors import InvalidInput, StoreUnusable
 from gateway.ivr.script import Scripts
 from gateway.ports.schema import read_appointment, warnings_of
 from gateway.ports.schema_scenario import read_scenario
-from gateway.ports.store import Outcome, Ref, Store
+from gateway.ports.store import Duty, Outcome, Ref, Store
 from gateway.ports.yaml_lines import Document
 from gateway.scripts import load_scripts, load_texts, read_folder, read_scripts
 from gateway.service.assembly import Parts, Service, assemble
@@ -84,6 +84,20 @@ class Gateway:
     service: Service
     supervisor: Supervisor
     adapters: Adapters
+    listening: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Serve what message channels do all the time, from now on until `close`."""
+        for run in self.adapters.listeners:
+            self.listening.append(self.supervisor.serve(run(self.service.inbox.take)))
+
+    async def close(self) -> None:
+        """Let go of the adapters, once nobody opens their connections again."""
+        for task in self.listening:
+            task.cancel()
+        if self.listening:
+            await asyncio.wait(self.listening)
+        await self.adapters.close()
 
 
 def appointment_of(data: object) -> Appointment:
@@ -178,10 +192,11 @@ async def open_gateway(
                 attend=supervisor.serve,
             )
             service = assemble(parts, observe=observe, committed=committed, published=published)
-            yield Gateway(settings, service, supervisor, adapters)
+            gateway = Gateway(settings, service, supervisor, adapters)
+            yield gateway
             if not await supervisor.drain():
                 log.warning("some effects did not end in time; they will be reconciled")
-            await adapters.close()
+            await gateway.close()
         finally:
             supervisor.abandon()
             await tools.close()
@@ -247,7 +262,10 @@ def _make_link_key(file: Path) -> None:
 
 
 async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
-    """Serve until SIGTERM or SIGINT: `web` takes requests, `work` the due queue."""
+    """Serve until SIGTERM or SIGINT.
+
+    `web` takes requests, `work` the due queue and messages, `voice` places calls.
+    """
     stop = stop_on_signals()
     metrics, bell = Metrics(), Bell()
     async with open_gateway(
@@ -259,9 +277,13 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
     ) as gateway:
         pings: dict[str, Ping] = {}
         workers: asyncio.Task[None] | None = None
-        for serve_line in gateway.adapters.telephone.services:
-            gateway.supervisor.serve(serve_line())
-        if "work" in roles:
+        duties = duties_of(roles)
+        if Duty.CALL in duties:
+            for serve_line in gateway.adapters.telephone.services:
+                gateway.supervisor.serve(serve_line())
+        gateway.listen()
+        if duties:
+            gateway.service.workers.duties = duties
             workers = gateway.supervisor.serve(gateway.service.workers.run())
             pings["workers"] = running(workers)
         app = build_app(
@@ -279,6 +301,16 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         gateway.service.workers.stop()
         if workers is not None:
             await asyncio.wait({workers}, timeout=DRAIN_S)
+
+
+def duties_of(roles: frozenset[str]) -> frozenset[Duty]:
+    """Return what a process of these roles claims from the store."""
+    duties: set[Duty] = set()
+    if "work" in roles:
+        duties |= {Duty.DUE, Duty.MESSAGE}
+    if "voice" in roles:
+        duties.add(Duty.CALL)
+    return frozenset(duties)
 
 
 def call_hooks(gateway: Gateway, metrics: Metrics) -> CallHooks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,21 @@ from gateway.service.prompts import Prompts
 from gateway.settings import Loaded
 
 _Built = TypeVar("_Built")
+
+CHANNELS: Mapping[str, str] = {
+    "whatsapp": "whatsapp_cloud",
+    "telegram": "telegram",
+    "max": "max",
+    "push_backend": "push_backend",
+    "push_fcm": "push_fcm",
+    "push_rustore": "push_rustore",
+    "twilio_messaging": "twilio_messaging",
+    "sms_exolve": "sms_exolve",
+    "sms_smsc": "sms_smsc",
+    "sms_smpp": "sms_smpp",
+}
+"""Sections of the settings and their adapters. Where two of them could send a branch's messages on
+the same channel, the one that stands first here does."""
 
 PROMPTS_FOLDER = "prompts"
 """In the data folder: the robot's sentences as audio. It may be emptied at any time."""
@@ -53,11 +68,15 @@ class Telephone:
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """What the configuration names, built. Without a telephone there is no speech."""
+    """What the configuration names, built. Without a telephone there is no speech.
+
+    `listeners` are what channels do all the time: each takes what commits the news.
+    """
 
     channels: tuple[Messaging, ...]
     hooks: Mapping[str, Webhook]
     senders: Mapping[tuple[Channel, str], str]
+    listeners: tuple[registry.Run, ...]
     schedules: Mapping[str, Schedule]
     telephone: Telephone
     speech: tuple[Speech, ...]
@@ -67,43 +86,82 @@ class Adapters:
         return self.schedules.get(clinic)
 
     async def close(self) -> None:
-        """End calls and speech; messages and schedules share the tools' connections."""
+        """End calls, channels and speech; what `listeners` made has been cancelled before."""
         await self.telephone.close()
+        for channel in self.channels:
+            await channel.close()
         for engine in self.speech:
             await engine.close()
 
 
 def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
     """Build every adapter of the configuration; raise `InvalidInput` with file and line."""
-    channels, hooks, senders = _messaging(loaded, tools)
+    messaging = tuple(_messaging(loaded, tools))
     telephone = _telephone(loaded, tools)
     speech: tuple[Speech, ...] = ()
     if telephone:
         build = _bound(build_engines, loaded.settings.speech, tools, loaded.folder)
         speech = tuple(_built(loaded, ("speech",), build))
     schedules = dict(_schedules(loaded, tools))
-    return Adapters(channels, hooks, senders, schedules, telephone, speech)
+    return Adapters(
+        channels=tuple(channel for _, built in messaging for channel in built.channels),
+        hooks=_hooks(built for _, built in messaging),
+        senders=_senders(loaded, messaging),
+        listeners=tuple(built.run for _, built in messaging if built.run is not None),
+        schedules=schedules,
+        telephone=telephone,
+        speech=speech,
+    )
 
 
 def _messaging(
     loaded: Loaded, tools: registry.Tools
-) -> tuple[tuple[Messaging, ...], dict[str, Webhook], dict[tuple[Channel, str], str]]:
-    channels: list[Messaging] = []
-    hooks: dict[str, Webhook] = {}
-    senders: dict[tuple[Channel, str], str] = {}
-    options = loaded.settings.whatsapp
-    if options is not None:
-        built = _built(
-            loaded,
-            ("whatsapp",),
-            lambda: registry.build_messaging("whatsapp_cloud", options, tools),
-        )
-        channels.append(built.messaging)
-        if built.webhook is not None:
-            hooks[f"/hooks/{built.hook}"] = built.webhook
+) -> Iterator[tuple[str, registry.BuiltMessaging]]:
+    """Yield every configured section and what it brings."""
+    for section, name in CHANNELS.items():
+        options = getattr(loaded.settings, section)
+        if options is not None:
+            for path in registry.PATHS.get(name, ()):
+                options = located(options, path.split("."), loaded.folder)
+            build = _bound(registry.build_messaging, name, options, tools)
+            yield section, _built(loaded, (section,), build)
+
+
+def located(value: Any, path: Sequence[str], folder: Path) -> Any:
+    """Return settings in which the file at `path` begins in `folder`; `*` is every item.
+
+    What has another shape is left as it is: the adapter says what is wrong with it.
+    """
+    if not path:
+        return str(folder / value) if isinstance(value, str) else value
+    step, rest = path[0], path[1:]
+    if step == "*" and isinstance(value, list):
+        return [located(item, rest, folder) for item in value]
+    if isinstance(value, Mapping) and step in value:
+        return {**value, step: located(value[step], rest, folder)}
+    return value
+
+
+def _hooks(messaging: Iterable[registry.BuiltMessaging]) -> dict[str, Webhook]:
+    return {
+        f"/hooks/{hook}": built.webhook
+        for built in messaging
+        if built.webhook is not None
+        for hook in built.hooks
+    }
+
+
+def _senders(
+    loaded: Loaded, messaging: Sequence[tuple[str, registry.BuiltMessaging]]
+) -> dict[tuple[Channel, str], str]:
+    """Return the clinic of every sender: answers are routed by it, so it must be one."""
+    found: dict[tuple[Channel, str], str] = {}
+    for section, built in messaging:
         for sender, clinic in built.senders.items():
-            senders[(built.messaging.channel, sender)] = clinic
-    return tuple(channels), hooks, senders
+            if found.setdefault(sender, clinic) != clinic:
+                message = "another section has one of these senders for another clinic"
+                raise loaded.invalid([((section, "senders"), message)])
+    return found
 
 
 def _schedules(loaded: Loaded, tools: registry.Tools) -> list[tuple[str, Schedule]]:

@@ -32,6 +32,7 @@ _SHORT = 32
 """Texts up to this length ("1", "да", "отмена") come again and again: they are read once."""
 
 _read_short = lru_cache(maxsize=1024)(read_reply)
+_read_payload = lru_cache(maxsize=64)(read_payload)  # a message is looked at more than once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Routed:
 
 def appointment_in(written: Written) -> str | None:
     """Return the appointment that a tapped button names, if it is one of ours."""
-    read = read_payload(written.payload) if written.payload else None
+    read = _read_payload(written.payload) if written.payload else None
     return read[2] if read else None
 
 
@@ -69,7 +70,7 @@ def route(
 ) -> Routed:
     """Match a message to a visit. `zones` gives each branch's time zone."""
     raw = written.text if written.text is not None else f"[{written.kind}]"
-    pressed = read_payload(written.payload) if written.payload else None
+    pressed = _read_payload(written.payload) if written.payload else None
     if pressed is not None:
         answer, booking, appointment = pressed
         for case in cases:

@@ -57,16 +57,20 @@ def _dead_ends(script: Script) -> Iterator[Problem]:
         for way, target in ways_of(state):
             if target not in script.states:
                 yield Problem(f"states.{state.name}.{way}", _no_state(target))
-    targets = {"start": script.start, "changed": script.changed, "limits.then": script.limits.then}
-    for field, target in targets.items():
-        if target not in script.states:
-            yield Problem(field, _no_state(target))
     start = script.states.get(script.start)
-    if start is not None and not start.listens:
+    if start is None:
+        yield Problem("start", _no_state(script.start))
+    elif not start.listens:
         yield Problem("start", "must be a state with keys")
-    for field in ("changed", "limits.then"):
-        final = script.states.get(targets[field])
-        if final is not None and final.ends is None:
+    yield from _wrong_ends(script)
+
+
+def _wrong_ends(script: Script) -> Iterator[Problem]:
+    for field, target in (("changed", script.changed), ("limits.then", script.limits.then)):
+        final = script.states.get(target)
+        if final is None:
+            yield Problem(field, _no_state(target))
+        elif final.ends is None:
             yield Problem(field, "must be a state that ends the call without an answer")
 
 

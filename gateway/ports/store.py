@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.core.case import Case, Contact, Entry
 
@@ -45,6 +45,17 @@ class Room(StrEnum):
 
     MESSAGE = "message"
     CALL = "call"
+
+
+class Duty(StrEnum):
+    """What a node claims: due entries, and turns of the waiting rooms."""
+
+    DUE = "due"
+    MESSAGE = "message"
+    CALL = "call"
+
+
+EVERY_DUTY: Final = frozenset(Duty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +275,14 @@ class Store(Protocol):
         repeating the same commit is safe (a repeated one answers CONFLICT or DUPLICATE)."""
         ...
 
-    async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
+    async def claim(
+        self,
+        partition: int,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        duties: frozenset[Duty] = EVERY_DUTY,
+    ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come.
 
         A leased entry is due again at `now + lease` unless a commit says otherwise.
@@ -352,6 +370,26 @@ class Store(Protocol):
 
     async def revoke_key(self, clinic: str, digest: str) -> bool:
         """Forget a key; return whether there was one."""
+        ...
+
+    async def take_turn(
+        self, name: str, per_second: float, now: datetime, wait_max: timedelta
+    ) -> timedelta | None:
+        """Reserve the next turn of a limit that holds over all nodes (rule H-7).
+
+        Returns how long to wait for it; None, and nothing is reserved, if that is longer than
+        `wait_max`.
+        """
+        ...
+
+    async def take_line(
+        self, name: str, holder: str, lines: int, now: datetime, until: datetime
+    ) -> bool:
+        """Hold one of `lines` of a trunk until then at most; False: all are held (rule H-7)."""
+        ...
+
+    async def free_line(self, name: str, holder: str) -> None:
+        """Let go of a line; harmless when it is not held."""
         ...
 
     async def figures(self) -> StoreFigures:

@@ -92,8 +92,8 @@ class Trunk(Protocol):
         """Tell whether there is a line for this branch."""
         ...
 
-    def limits(self, clinic: str, branch: str) -> Limits:
-        """Return the limits of the trunk that serves this branch."""
+    def limits(self, clinic: str, branch: str) -> Limits | None:
+        """Return the limits of the trunk that serves this branch; None: it has none."""
         ...
 
     async def dial(self, order: CallOrder) -> Line:
@@ -159,8 +159,8 @@ class CallProvider(Protocol):
         """Tell whether there is a line for this branch."""
         ...
 
-    def limits(self, clinic: str, branch: str) -> Limits:
-        """Return the limits of the trunk that serves this branch."""
+    def limits(self, clinic: str, branch: str) -> Limits | None:
+        """Return the limits of the trunk that serves this branch; None: it has none."""
         ...
 
     async def place(self, order: CallOrder) -> str:

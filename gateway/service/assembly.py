@@ -16,12 +16,13 @@ from gateway.core.model import Channel
 from gateway.core.wording import Texts
 from gateway.ports.messaging import Messaging
 from gateway.ports.schedule import Schedule
-from gateway.ports.store import Outcome, Ref, Store, WriteOff
+from gateway.ports.store import EVERY_DUTY, Duty, Outcome, Ref, Store, WriteOff
 from gateway.ports.telephony import CallProvider, Trunk
 from gateway.service.clinics import Clinics
 from gateway.service.effects import Attend, Effects, Spawn
 from gateway.service.engine import Engine
 from gateway.service.inbox import Inbox
+from gateway.service.lines import Lines
 from gateway.service.provider_calls import ProviderCalls
 from gateway.service.voice import Voice
 from gateway.service.workers import Workers
@@ -70,6 +71,7 @@ def assemble(
     committed: Callable[[Outcome], None] = lambda _: None,
     published: Callable[[str], None] = lambda _: None,
     poll_s: float | None = 1.0,
+    duties: frozenset[Duty] = EVERY_DUTY,
     one_by_one: bool = False,
     raise_faults: bool = False,
 ) -> Service:
@@ -125,6 +127,7 @@ def assemble(
         write_offs,
         parts.clock,
         poll_s=poll_s,
+        duties=duties,
         one_by_one=one_by_one,
         raise_faults=raise_faults,
     )
@@ -134,6 +137,7 @@ def assemble(
         parts.store,
         clinics,
         parts.voice,
+        Lines(parts.store, parts.clock),
         effects.report,
         parts.clock,
         base=parts.prompt_base,

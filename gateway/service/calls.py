@@ -17,9 +17,11 @@ from gateway.core.clinic import Branch
 from gateway.core.events import CallAnswered, CallEnded, CallNotPlaced, Event, KeyPressed
 from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult, Status
 from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
+from gateway.ports.messaging import opaque_of
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
+from gateway.service.lines import Lines
 from gateway.service.voice import Speaker, Voice, cannot_speak, speaker_of
 
 log = logging.getLogger("callahead.calls")
@@ -29,13 +31,34 @@ Report = Callable[[Ref, Event], Awaitable[Case | None]]
 
 
 async def hold_call(
-    trunk: Trunk, order: CallOrder, branch: Branch, voice: Voice, report: Report
+    trunk: Trunk, order: CallOrder, branch: Branch, voice: Voice, lines: Lines, report: Report
 ) -> None:
     """Place a call, lead the dialogue to its end, and report everything on the way."""
     speaker = await speaker_of(voice, order.snapshot, branch, order.language)
     if speaker is None:
         await report(order.ref, CallNotPlaced(order.attempt, "no_speech"))
         return
+    limits = trunk.limits(branch.clinic, branch.id)
+    holder = opaque_of(order.ref, order.attempt)
+    try:
+        await lines.take(limits, holder)
+    except NotPlaced as error:
+        await report(order.ref, CallNotPlaced(order.attempt, error.code))
+        return
+    try:
+        await _call(trunk, order, branch, voice, speaker, report)
+    finally:
+        await lines.free(limits, holder)
+
+
+async def _call(
+    trunk: Trunk,
+    order: CallOrder,
+    branch: Branch,
+    voice: Voice,
+    speaker: Speaker,
+    report: Report,
+) -> None:
     try:
         line = await trunk.dial(order)
     except NotPlaced as error:

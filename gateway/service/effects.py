@@ -41,6 +41,7 @@ from gateway.ports.store import Ref, Store
 from gateway.ports.telephony import CallOrder, CallProvider, Trunk
 from gateway.service.calls import hold_call
 from gateway.service.engine import Effect, Engine
+from gateway.service.lines import Lines
 from gateway.service.provider_calls import language_of, place_call, watch_call
 from gateway.service.records import change_of
 from gateway.service.voice import Voice
@@ -104,6 +105,7 @@ class Effects:
         self._trunks = trunks
         self._providers = providers
         self._voice = voice
+        self._lines = Lines(store, clock)
         self._schedule = schedule
         self._spawn = spawn
         self._attend = attend
@@ -249,11 +251,13 @@ class Effects:
         )
         for trunk in self._trunks:
             if trunk.serves(branch.clinic, branch.id):
-                await hold_call(trunk, order, branch, self._voice, self.report)
+                await hold_call(trunk, order, branch, self._voice, self._lines, self.report)
                 return
         for provider in self._providers:
             if provider.serves(branch.clinic, branch.id):
-                placed = await place_call(provider, order, branch, self._voice, self.report)
+                placed = await place_call(
+                    provider, order, branch, self._voice, self._lines, self.report
+                )
                 if placed is not None:
                     self._attend(watch_call(provider, order, placed, self._clock, self.report))
                 return

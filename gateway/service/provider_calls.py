@@ -33,6 +33,7 @@ from gateway.core.model import STATUS_OF_ANSWER, CallResult, Status
 from gateway.errors import Forbidden, NotFound
 from gateway.ivr.menu import Session, Turn, UnknownSession, change, load, resume, start, turn_of
 from gateway.ivr.script import Script
+from gateway.ports.messaging import opaque_of
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Kind, Ref, Store
 from gateway.ports.telephony import (
@@ -48,6 +49,7 @@ from gateway.ports.telephony import (
 )
 from gateway.service.calls import Report, not_placed
 from gateway.service.clinics import Clinics
+from gateway.service.lines import Lines
 from gateway.service.voice import Voice, speaker_of
 
 log = logging.getLogger("callahead.calls")
@@ -63,14 +65,22 @@ SIGNATURE_BYTES = 16
 
 
 async def place_call(
-    provider: CallProvider, order: CallOrder, branch: Branch, voice: Voice, report: Report
+    provider: CallProvider,
+    order: CallOrder,
+    branch: Branch,
+    voice: Voice,
+    lines: Lines,
+    report: Report,
 ) -> str | None:
     """Have the provider call and return its id of the call; the rest comes by callback."""
     if await speaker_of(voice, order.snapshot, branch, order.language) is None:
         await report(order.ref, CallNotPlaced(order.attempt, "no_speech"))
         return None
     call_id = None
+    limits = provider.limits(branch.clinic, branch.id)
+    holder = opaque_of(order.ref, order.attempt)
     try:
+        await lines.take(limits, holder)
         call_id = await provider.place(order)
     except NotPlaced as error:
         not_placed(error)
@@ -81,6 +91,8 @@ async def place_call(
         event = CallLost(order.attempt, error.code)
     else:
         event = CallPlaced(order.attempt, call_id)
+    if isinstance(event, CallNotPlaced | CallEnded):
+        await lines.free(limits, holder)
     await report(order.ref, event)
     return call_id
 
@@ -132,6 +144,7 @@ class ProviderCalls:
         store: Store,
         clinics: Clinics,
         voice: Voice,
+        lines: Lines,
         report: Report,
         clock: Clock,
         *,
@@ -141,25 +154,30 @@ class ProviderCalls:
         self._store = store
         self._clinics = clinics
         self._voice = voice
+        self._lines = lines
         self._report = report
         self._clock = clock
         self._base = base
         self._secret = secret
 
-    async def take(self, news: CallNews) -> NextTurn | None:
+    async def take(self, provider: CallProvider, news: CallNews) -> NextTurn | None:
         """Commit what a provider tells, and return what it shall do; None: nothing more."""
         if isinstance(news, CallProgress):
-            await self._progressed(news)
+            await self._progressed(provider, news)
             return None
         return await self._asked(news)
 
-    async def _progressed(self, news: CallProgress) -> None:
-        if await self._call(news.ref, news.attempt) is None:
+    async def _progressed(self, provider: CallProvider, news: CallProgress) -> None:
+        call = await self._call(news.ref, news.attempt)
+        if call is None:
             return
         await self._report(news.ref, CallPlaced(news.attempt, news.call_id))
         if news.result is not None:
             ended = CallEnded(news.attempt, news.result, code=news.code)
             await self._report(news.ref, ended)
+            if provider.serves(call.branch.clinic, call.branch.id):
+                limits = provider.limits(call.branch.clinic, call.branch.id)
+                await self._lines.free(limits, opaque_of(news.ref, news.attempt))
 
     async def _asked(self, news: CallAsks) -> NextTurn | None:
         call = await self._call(news.ref, news.attempt)

@@ -189,12 +189,11 @@ def started(
     for old, new in zip(before, after, strict=True):
         if new is None or (old is not None and new.attempts is old.attempts):
             continue
-        tries = {a.id: (a.state, a.tries) for a in old.attempts} if old is not None else {}
-        found.extend(
-            (ref_of(new), a)
-            for a in new.attempts
-            if a.state is AttemptState.STARTED and tries.get(a.id) != (a.state, a.tries)
-        )
+        under_way = [a for a in new.attempts if a.state is AttemptState.STARTED]
+        if under_way:
+            tries = {a.id: (a.state, a.tries) for a in old.attempts} if old is not None else {}
+            ref = ref_of(new)
+            found += [(ref, a) for a in under_way if tries.get(a.id) != (a.state, a.tries)]
     return found
 
 

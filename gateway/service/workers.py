@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gateway.clock import Clock
 from gateway.errors import StoreUnavailable
-from gateway.ports.store import Claim, Claimed, Kind, Store
+from gateway.ports.store import EVERY_DUTY, Claim, Claimed, Duty, Kind, Store
 from gateway.service.engine import Engine
 from gateway.service.write_offs import WriteOffs
 
@@ -39,6 +39,7 @@ class Workers:
         clock: Clock,
         *,
         poll_s: float | None = 1.0,
+        duties: frozenset[Duty] = EVERY_DUTY,
         one_by_one: bool = False,
         raise_faults: bool = False,
     ) -> None:
@@ -47,6 +48,7 @@ class Workers:
         self._write_offs = write_offs
         self._clock = clock
         self._poll_s = poll_s
+        self.duties = duties
         self._one_by_one = one_by_one
         self._raise_faults = raise_faults
         self._news = asyncio.Event()
@@ -118,7 +120,7 @@ class Workers:
         return found
 
     async def _claim(self, partitions: list[int], now: datetime) -> list[Claim]:
-        claims = [self._store.claim(p, now, CLAIM_MAX, LEASE) for p in partitions]
+        claims = [self._store.claim(p, now, CLAIM_MAX, LEASE, self.duties) for p in partitions]
         if len(claims) == 1:
             return [await claims[0]]  # without a task, which costs more than the claim
         return await asyncio.gather(*claims)

@@ -74,7 +74,7 @@ class CallHooks:
             raw = await self._raw(request)
             provider.verify(raw)
             news = provider.parse(raw)
-            then = await self._calls.take(news)
+            then = await self._calls.take(provider, news)
         except (Unauthenticated, Forbidden) as error:
             log.warning("a callback is not authentic", extra={"hook": path})
             status = 401 if isinstance(error, Unauthenticated) else 403

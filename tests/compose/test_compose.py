@@ -58,6 +58,19 @@ def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert built.schedule("another") is None  # it takes its changes from the feed
 
 
+@pytest.mark.parametrize(
+    ("roles", "duties"),
+    [
+        ({"web", "work", "voice"}, {"due", "message", "call"}),
+        ({"work"}, {"due", "message"}),
+        ({"voice"}, {"call"}),
+        ({"web"}, set()),
+    ],
+)
+def test_a_role_claims_what_is_its_own(roles: set[str], duties: set[str]) -> None:
+    assert {duty.value for duty in compose.duties_of(frozenset(roles))} == duties
+
+
 def test_without_a_configuration_there_is_the_feed_alone() -> None:
     built = adapters.build_adapters(Loaded(Settings(), "defaults", None), tools())
     assert (built.channels, built.hooks, built.schedules) == ((), {}, {})

@@ -26,7 +26,7 @@ from gateway.ivr.menu import Heard, Silence, Turn
 from gateway.ports.messaging import InboundMessage, InboundReceipt, OutgoingMessage, SendError
 from gateway.ports.schedule import Accepted, Change, PushOutcome, Schedule, StatusChange
 from gateway.ports.schema import read_appointment
-from gateway.ports.store import Kind, Ref, Store
+from gateway.ports.store import EVERY_DUTY, Duty, Kind, Ref, Store
 from gateway.ports.telephony import CallOrder, CallProvider, Limits
 from gateway.rehearse.loop import VirtualLoop
 from gateway.scripts import load_scripts, load_texts
@@ -336,6 +336,7 @@ async def node(
     clinic_known: bool = False,
     provider: CallProvider | None = None,
     voice: Voice = SILENT,
+    duties: frozenset[Duty] = EVERY_DUTY,
 ) -> AsyncIterator[Node]:
     """Build a node; its workers stand still until `start`."""
     kept: Store = store or MemoryStore()
@@ -362,6 +363,7 @@ async def node(
                 attend=supervisor.serve,
             ),
             poll_s=poll_s,
+            duties=duties,
         )
         if not clinic_known:
             await service.clinics.save(settings or CLINIC)

@@ -15,12 +15,12 @@ from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, assemble
 from gateway.service.supervisor import Supervisor
 from tests.service.support import (
-    SILENT,
     CLINIC,
     LINK_BASE,
     LINK_SECRET,
     NOW,
     SENDER,
+    SILENT,
     Channels,
     Diary,
     Trunk,

@@ -26,11 +26,11 @@ from gateway.service.assembly import Parts, assemble
 from gateway.service.supervisor import Supervisor
 from tests.service.chaos import Fate, MortalDiary, MortalStore, MortalTrunk, Outside, Provider
 from tests.service.support import (
-    SILENT,
     LINK_BASE,
     LINK_SECRET,
     NOW,
     SENDER,
+    SILENT,
     appointment,
     by_call,
     case_ref,

@@ -92,11 +92,11 @@ async def asks(
     here: Node, turn: int = 0, heard: Heard | None = None, *, machine: bool = False
 ) -> NextTurn | None:
     asked = CallAsks(case_ref(), "1", CALL, turn, heard, machine)
-    return await here.service.calls.take(asked)
+    return await here.service.calls.take(Provider(), asked)
 
 
 async def tells(here: Node, result: CallResult | None, sequence: int = 0) -> None:
-    await here.service.calls.take(CallProgress(case_ref(), "1", CALL, result, sequence))
+    await here.service.calls.take(Provider(), CallProgress(case_ref(), "1", CALL, result, sequence))
 
 
 async def attempt(here: Node) -> Attempt:
@@ -317,9 +317,9 @@ async def test_a_callback_about_nothing_of_ours_is_told_to_hang_up() -> None:
     async with node(settings=by_call(), provider=Provider()) as here:
         assert await asks(here) is None
         await here.record()
-        assert await here.service.calls.take(CallAsks(case_ref(), "99", CALL)) is None
+        assert await here.service.calls.take(Provider(), CallAsks(case_ref(), "99", CALL)) is None
         contact = Ref(case_ref().kind.CONTACT, "zdorovie", "+79161234567")
-        assert await here.service.calls.take(CallAsks(contact, "1", CALL)) is None
+        assert await here.service.calls.take(Provider(), CallAsks(contact, "1", CALL)) is None
 
 
 @pytest.mark.rule("G-6")
@@ -373,3 +373,26 @@ def test_a_prompt_is_given_to_whoever_has_its_address_and_to_nobody_else(tmp_pat
                 await here.service.calls.prompt(token)
 
     check()
+
+
+@pytest.mark.rule("H-7")
+@on_virtual_time
+async def test_a_providers_lines_are_shared_and_freed_by_its_reports() -> None:
+    """Two branches' lines behind one account that takes one call at a time."""
+
+    class Narrow(Provider):
+        def limits(self, clinic: str, branch: str) -> Limits:
+            return Limits("narrow", 1, 100.0)
+
+    provider = Narrow()
+    async with node(settings=by_call(), provider=provider) as here:
+        other = appointment("A-2", phones=["+79031234568"])
+        await here.record(appointment(), other)
+        here.start()
+        await here.clock.sleep(40)
+        assert len(provider.orders) == 1
+        first = provider.orders[0].ref
+        ended = CallProgress(first, "1", CALL, CallResult.BUSY)
+        await here.service.calls.take(provider, ended)
+        await here.clock.sleep(40)
+        assert len(provider.orders) == 2

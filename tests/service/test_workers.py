@@ -9,8 +9,10 @@ import pytest
 
 from adapters.store.memory_store import MemoryStore
 from gateway.core.case import AttemptState, Contact
+from gateway.core.model import CallResult
 from gateway.errors import StoreUnavailable
-from gateway.ports.store import Claim, Claimed
+from gateway.ports.store import EVERY_DUTY, Claim, Claimed, Duty
+from gateway.ports.telephony import NotAnswered
 from gateway.service.engine import Engine
 from gateway.service.workers import LEASE
 from tests.service.support import (
@@ -71,11 +73,18 @@ class Away(MemoryStore):
     away = False
     asked = 0
 
-    async def claim(self, partition: int, now: datetime, limit: int, lease: timedelta) -> Claim:
+    async def claim(
+        self,
+        partition: int,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        duties: frozenset[Duty] = EVERY_DUTY,
+    ) -> Claim:
         self.asked += 1
         if self.away:
             raise StoreUnavailable("away")
-        return await super().claim(partition, now, limit, lease)
+        return await super().claim(partition, now, limit, lease, duties)
 
 
 @pytest.mark.rule("G-6")
@@ -241,3 +250,27 @@ async def test_what_was_purged_meanwhile_is_let_go(monkeypatch: pytest.MonkeyPat
         await here.clock.sleep(30)
         assert seen
         assert not here.whatsapp.sent
+
+
+@pytest.mark.rule("H-7", "C-3")
+@on_virtual_time
+async def test_a_machine_that_only_phones_and_one_that_does_the_rest() -> None:
+    """`callahead work` decides and writes, `callahead voice` places the calls."""
+    store = MemoryStore()
+    busy = Trunk(NotAnswered(CallResult.BUSY))
+    works = frozenset({Duty.DUE, Duty.MESSAGE})
+    async with node(store, settings=by_call(), trunk=Trunk(), duties=works) as office:
+        await office.record()
+        office.start()
+        await office.clock.sleep(60)
+        assert not office.trunk.dialled
+        phones = frozenset({Duty.CALL})
+        async with node(
+            store, trunk=busy, clock=office.clock, duties=phones, clinic_known=True
+        ) as machine:
+            machine.start()
+            await office.clock.sleep(60)
+            assert len(machine.trunk.dialled) == 1
+            assert not office.trunk.dialled
+            assert not machine.whatsapp.sent
+            assert len(office.whatsapp.sent) == 1

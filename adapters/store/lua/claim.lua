@@ -3,7 +3,7 @@
 -- KEYS: {p}:due
 -- Reads and writes under {p}: due rooms held granted room:* slots:* rates:* days:* <member>
 -- ARGV: now, limit, lease, pace window, line lease, longest hold, per_minute and lines of a
---   branch without rates, TTL of slots in s
+--   branch without rates, TTL of slots in s, duties of the node (due, message, call)
 -- Returns {next time or '', items}; an item is {member, room or '', version, document, version
 --   and document of the contact, branch of the grant, token of the grant}.
 
@@ -34,13 +34,24 @@ local function free(p, name, c)
   return math.max(left, 0), waiting
 end
 
--- The first room in which somebody can be served now.
+-- Whether this node serves a room.
+local function served(name, c)
+  return c.duties[string.match(name, '^(%a+):')]
+end
+
+-- The first of the node's rooms in which somebody can be served now.
 local function ready(p, c)
+  local passed = 0
   while true do
-    local name = redis.call('ZRANGEBYSCORE', p .. 'rooms', '-inf', num(c.now), 'LIMIT', 0, 1)[1]
+    local name = redis.call('ZRANGEBYSCORE', p .. 'rooms', '-inf', num(c.now), 'LIMIT', passed,
+      1)[1]
     if not name then return nil end
-    local left, waiting = free(p, name, c)
-    if left > 0 and waiting > 0 then return name, left, waiting end
+    if served(name, c) then
+      local left, waiting = free(p, name, c)
+      if left > 0 and waiting > 0 then return name, left, waiting end
+    else
+      passed = passed + 1
+    end
   end
 end
 
@@ -97,6 +108,9 @@ local function due_item(p, member)
 end
 
 local function take_due(p, items, c)
+  if not c.duties.due then
+    return redis.call('ZCOUNT', p .. 'due', '-inf', num(c.now))
+  end
   local count = 0
   while #items < c.limit do
     local members = redis.call('ZRANGEBYSCORE', p .. 'due', '-inf', num(c.now), 'LIMIT', 0,
@@ -117,10 +131,17 @@ local function take_due(p, items, c)
 end
 
 local function next_at(p, c)
-  local first = math.huge
-  for _, key in ipairs({p .. 'due', p .. 'rooms'}) do
-    local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
-    if head and head ~= 'inf' then first = math.min(first, tonumber(head)) end
+  local first, passed = math.huge, 0
+  local head = c.duties.due and redis.call('ZRANGE', p .. 'due', 0, 0, 'WITHSCORES')[2]
+  if head then first = tonumber(head) end
+  while true do
+    local room = redis.call('ZRANGE', p .. 'rooms', passed, passed, 'WITHSCORES')
+    if not room[1] or room[2] == 'inf' then break end
+    if served(room[1], c) then
+      first = math.min(first, tonumber(room[2]))
+      break
+    end
+    passed = passed + 1
   end
   if first == math.huge then return '' end
   return num(math.max(first, c.now))
@@ -130,7 +151,8 @@ local function claim(keys, argv)
   local p, a = prefix(keys), {}
   for i = 1, #argv do a[i] = tonumber(argv[i]) end
   local c = {now = a[1], limit = a[2], until_ = a[1] + a[3], window = a[4], line_lease = a[5],
-    per_minute = a[7], lines = a[8], slots_ttl = a[9]}
+    per_minute = a[7], lines = a[8], slots_ttl = a[9], duties = {}}
+  for duty in string.gmatch(argv[10], '%a+') do c.duties[duty] = true end
   local held, items = redis.call('GET', p .. 'held'), {}
   local held_long = held and c.now - tonumber(held) >= a[6]
   if held_long then serve(p, items, c) end

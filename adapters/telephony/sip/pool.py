@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from adapters.telephony.sip.call import Call
@@ -41,6 +41,10 @@ QUIT_S: Final = 4.0
 """How long cards may take to end their calls and themselves."""
 
 _log = logging.getLogger("callahead.sip")
+
+
+async def _at_once() -> None:
+    """Wait for no turn."""
 
 
 class Slots:
@@ -139,14 +143,25 @@ class Pool:
 
     # --- Placing calls --------------------------------------------------------------------------
 
-    async def dial(self, number: str, trunk_timeout_s: float, call_max_s: float) -> Call:
+    async def dial(
+        self,
+        number: str,
+        trunk_timeout_s: float,
+        call_max_s: float,
+        turn: Callable[[], Awaitable[None]] = _at_once,
+    ) -> Call:
         """Return a call to which the trunk has reacted, one way or another.
+
+        `turn` is waited for once there is a card that may dial, so that calls do not gather while
+        the first card is being started.
 
         Raises `NotPlaced`: `no_line` (all are busy), `no_card` (none can be started) or
         `trunk_timeout`.
         """
         for _ in range(TRIES_MAX):
             async with self._turnstile:
+                await self._next_card()
+                await turn()
                 card = await self._next_card()
                 call = card.dial(f"{self._name}-{next(self._numbers)}", number, call_max_s)
             try:

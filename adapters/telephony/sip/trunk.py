@@ -148,10 +148,12 @@ class _OneTrunk:
         """Place a call at the trunk's pace; raise `NotPlaced` or `NotAnswered`."""
         await self._usable()
         config = self.config
-        await self._wait_turn()
         try:
             call = await self._pool.dial(
-                config.plan.write(number), config.trunk_timeout_s, config.call_max_s
+                config.plan.write(number),
+                config.trunk_timeout_s,
+                config.call_max_s,
+                self._wait_turn,
             )
             await _answered(call, config.ring_s)
         except NotPlaced as error:
@@ -168,6 +170,8 @@ class _OneTrunk:
 
     async def _usable(self) -> None:
         """Wait for the address and the first registration; raise `NotPlaced`."""
+        if self._closing.is_set():
+            raise NotPlaced("closing")
         if not await _within(RESOLVE_WAIT_S, self._resolved):
             raise NotPlaced("trunk_unknown_host", alert=True)
         if not self.config.register_account:

@@ -93,11 +93,13 @@ async def line(settings: Config, clock: ManualClock) -> AsyncIterator[Line]:
     found = Line(SmsSmpp(settings, clock), clock)
     keeping = asyncio.ensure_future(found.channel.run(found.take))
     flowing = asyncio.ensure_future(_flow(clock))
-    yield found
-    for task in (keeping, flowing):
-        task.cancel()
-    await asyncio.gather(keeping, flowing, return_exceptions=True)
-    await found.channel.close()
+    try:
+        yield found
+    finally:
+        for task in (keeping, flowing):
+            task.cancel()
+        await asyncio.gather(keeping, flowing, return_exceptions=True)
+        await found.channel.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -105,16 +105,20 @@ async def hook_served() -> AsyncIterator[Hook]:
     app.router.add_route("*", "/{tail:.*}", hook.take)
     server = await serve(app)
     hook.url = address(server)
-    yield hook
-    await server.close()
+    try:
+        yield hook
+    finally:
+        await server.close()
     assert not hook.forged
 
 
 @asynccontextmanager
 async def running(world: Runs, *clients: HttpClient) -> AsyncIterator[None]:
     task = asyncio.ensure_future(world.run())
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    for client in clients:
-        await client.close()
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for client in clients:
+            await client.close()

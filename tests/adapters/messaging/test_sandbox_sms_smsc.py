@@ -206,3 +206,25 @@ class TestSmscConforms(MessagingConformance):
             unproven=unproven,
             heard=tuple(fetched),
         )
+
+
+async def test_an_answer_that_cannot_be_taken_does_not_end_the_fetching(
+    town: SmscTown, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken: asyncio.Queue[Inbound] = asyncio.Queue()
+    faults = [KeyError("a fault of ours")]
+
+    async def take(news: Sequence[Inbound]) -> None:
+        if faults:
+            raise faults.pop()
+        taken.put_nowait(news[0])
+
+    assert isinstance(town.channel, SmsSmsc)
+    fetching = asyncio.ensure_future(town.channel.run(take))
+    town.smsc.answer(PATIENT, NUMBER, "1")
+    found = await town.clock.drive(taken.get())
+    assert isinstance(found, InboundMessage)
+    assert found.text == "1"
+    assert "answers could not be taken" in caplog.messages
+    fetching.cancel()
+    await asyncio.gather(fetching, return_exceptions=True)

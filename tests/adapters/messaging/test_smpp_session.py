@@ -36,12 +36,12 @@ class Wires:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     heard: list[Sm] = field(default_factory=list)
-    refuses: bool = False
+    refuses: Exception | None = None
     running: asyncio.Task[None] | None = None
 
     async def listen(self, sm: Sm) -> None:
-        if self.refuses:
-            raise StoreUnavailable("not now")
+        if self.refuses is not None:
+            raise self.refuses
         self.heard.append(sm)
 
     def start(self) -> None:
@@ -159,14 +159,15 @@ async def test_a_broken_connection_leaves_what_was_written_unknown(wires: Wires)
 
 
 @pytest.mark.rule("G-6")
-async def test_a_delivery_is_answered_after_it_is_taken(wires: Wires) -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("not now"), KeyError("a fault of ours")])
+async def test_a_delivery_is_answered_after_it_is_taken(wires: Wires, error: Exception) -> None:
     wires.start()
-    wires.refuses = True
+    wires.refuses = error
     wires.write(Command.DELIVER_SM, 5, MESSAGE)
     answer = await wires.read()
     assert (answer.command, answer.sequence) == (Command.DELIVER_SM_RESP, 5)
     assert answer.status == Status.TEMPORARY_ERROR
-    wires.refuses = False
+    wires.refuses = None
     wires.write(Command.DELIVER_SM, 6, MESSAGE)
     answer = await wires.read()
     assert (answer.sequence, answer.status, answer.body) == (6, Status.OK, b"\0")

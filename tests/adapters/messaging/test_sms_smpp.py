@@ -166,7 +166,7 @@ def test_a_receipt_says(state: str, receipt: Receipt, code: str, alert: bool) ->
     found = receipt_of(settings().connections[0], DELIVERED, told, START)
     assert found is not None
     assert (found.receipt, found.code, found.alert) == (receipt, code, alert)
-    assert (found.provider_id, found.sender, found.number) == ("smsc:0012", NUMBER, PATIENT)
+    assert (found.provider_id, found.sender, found.number) == ("smpp:0012", NUMBER, PATIENT)
 
 
 @pytest.mark.parametrize("state", ["UNKNOWN", "SOMETHING", ""])

@@ -56,7 +56,7 @@ async def other(unused_tcp_port: int) -> AsyncIterator[tuple[Other, Line]]:
 
 async def test_it_takes_our_messages_in_both_alphabets(other: tuple[Other, Line]) -> None:
     smsc, bound = other
-    assert await bound.send(content=replace(CONTENT, text="Hello {1}")) == "smsc:id-1"
+    assert await bound.send(content=replace(CONTENT, text="Hello {1}")) == "smpp:id-1"
     await bound.send(content=replace(CONTENT, text="Да"))
     first, second = smsc.submitted
     assert (first.short_message, first.data_coding) == (b"Hello \x1b\x281\x1b\x29", 0)
@@ -67,7 +67,7 @@ async def test_it_takes_our_messages_in_both_alphabets(other: tuple[Other, Line]
 
 async def test_it_takes_long_messages_in_parts(other: tuple[Other, Line]) -> None:
     smsc, bound = other
-    assert await bound.send() == "smsc:id-2"
+    assert await bound.send() == "smpp:id-2"
     headers = [event.short_message[:6] for event in smsc.submitted]
     assert headers == [b"\x05\x00\x03" + bytes((1, 2, n)) for n in (1, 2)]
     assert {event.esm_class for event in smsc.submitted} == {0x40}

@@ -9,6 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.contracts.store_conformance",
+    "tests.adapters.store.conformance_limits",
     "tests.adapters.store.conformance_records",
     "tests.adapters.store.samples",
 )
