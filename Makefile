@@ -22,7 +22,7 @@ test: dev-environment  ## everything: format, lint, types, import contracts, all
 	@scripts/system_packages.sh
 	@$(MAKE) check
 	@echo "test: all tests (unit first, then those with a Redis server, then end to end)"
-	@$(PYTEST) --rules
+	@scripts/tests.sh
 
 quick: dev-environment  ## the part of `make test` that needs no server and no browser
 	@$(MAKE) check

@@ -37,6 +37,8 @@ def text_of(value: object) -> str | None:
     """Return a text that is not empty and can be stored: JSON may carry half a surrogate pair."""
     if not isinstance(value, str) or not value:
         return None
+    if value.isascii():
+        return value
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gateway.core.case import ATTEMPT_TRANSITIONS  # noqa: E402 (the project may not be installed)
+from adapters import registry  # noqa: E402 (the project may not be installed)
+from adapters.telephony.sip.results import table_as_markdown  # noqa: E402
+from gateway.core.case import ATTEMPT_TRANSITIONS  # noqa: E402
+from gateway.core.events import Receipt  # noqa: E402
 from gateway.scripts import load_scripts, scripts_page  # noqa: E402
 
 
@@ -29,8 +32,32 @@ def attempt_states() -> str:
     return "\n".join([*lines, "```"])
 
 
+def capabilities() -> str:
+    """Draw what each message adapter can say as a table."""
+    lines = [
+        "| adapter | channel | text up to | buttons | patient known by | answers | receipts |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, cards in registry.CAPABILITIES.items():
+        for card in cards:
+            cells = [
+                f"`{name}`",
+                card.channel.value,
+                str(card.text_max) + ("" if card.free_text else ", or a template"),
+                str(card.buttons_max or "none"),
+                "an id of its own" if card.by_account else "number",
+                "yes" if card.receives else "no",
+                ", ".join(receipt.value for receipt in Receipt if receipt in card.receipts)
+                or "none",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 GENERATED: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/architecture.md", "attempt states"): attempt_states,
+    ("docs/adapters.md", "capabilities"): capabilities,
+    ("docs/sip.md", "sip results"): table_as_markdown,
     ("docs/voice.md", "dialogues"): lambda: scripts_page(load_scripts()),
 }
 

@@ -20,6 +20,8 @@ LINES_MAX = 500  # a longer file holds more than one concern
 TESTED_ELSEWHERE = {
     "adapters/store/binaries.py": "test_embedded.py starts the server that it finds",
     "adapters/store/library.py": "test_connection.py and test_redis_store.py load and lose it",
+    "adapters/store/memory_limits.py": "a part of both stores; conformance_limits.py",
+    "adapters/store/redis_limits.py": "a part of both stores; conformance_limits.py",
     "adapters/store/memory_partition.py": "the inside of memory_store.py; test_stores_agree.py",
     "adapters/store/memory_rooms.py": "the inside of memory_store.py; test_stores_agree.py",
     "adapters/store/redis_books.py": "the inside of redis_store.py; test_stores_agree.py",

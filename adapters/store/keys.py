@@ -109,7 +109,7 @@ def unquote(text: str) -> str:
 
 def member(ref: Ref) -> str:
     """Name a document inside its partition."""
-    return f"{ref.kind.value}:{quote(ref.clinic)}:{ref.key}"
+    return f"{ref.kind}:{quote(ref.clinic)}:{ref.key}"
 
 
 def member_of(document: Case | Contact) -> str:

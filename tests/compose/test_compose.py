@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import stat
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from gateway.clock import SystemClock
 from gateway.compose import adapters
 from gateway.core.model import Channel
 from gateway.errors import InvalidInput, Problem, StoreUnusable
+from gateway.ports.messaging import Inbound, InboundMessage
 from gateway.ports.yaml_lines import read_document
 from gateway.settings import Loaded, Settings, load
+from tests.adapters.test_registry import service_account
 from tests.service.support import clinic
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -35,6 +39,76 @@ schedules:
       url: https://schedule.example/changes
       secret: {SECRET}
 """
+
+
+TELEGRAM = """\
+telegram:
+  senders:
+    - token: 7000000001:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw
+      username: zdorovie_bot
+      webhook_secrets: [0123456789abcdef]
+      clinic: zdorovie
+"""
+MAX = """\
+max:
+  senders:
+    - {name: zdorovie_bot, token: token, webhook_secrets: [0123456789abcdef], clinic: zdorovie}
+  webhook_url: https://host.example/hooks/max
+"""
+PUSH_BACKEND = f"""\
+push_backend:
+  senders:
+    - {{name: app, url: "https://app.example/push", secrets: [{SECRET}], clinic: zdorovie}}
+"""
+PUSH_FCM = """\
+push_fcm:
+  senders:
+    - {service_account: file:firebase.json, clinic: zdorovie}
+"""
+PUSH_RUSTORE = """\
+push_rustore:
+  senders:
+    - {project_id: p, service_token: token, title: Здоровье, clinic: zdorovie}
+"""
+TWILIO = """\
+twilio_messaging:
+  accounts:
+    - {account_sid: AC00000000000000000000000000000000, auth_tokens: [token]}
+  senders:
+    - {channel: sms, number: "+15550100001", clinic: zdorovie}
+    - {channel: whatsapp, number: "+15550100002", clinic: zdorovie}
+"""
+EXOLVE = """\
+sms_exolve:
+  senders:
+    - {number: "+79001234567", api_key: k, callback_keys: [0123456789abcdef], clinic: zdorovie}
+"""
+SMSC = """\
+sms_smsc:
+  accounts:
+    - {api_key: key}
+  senders:
+    - {answers_to: "+79001234568", clinic: zdorovie}
+"""
+SMPP = """\
+sms_smpp:
+  connections:
+    - {host: 127.0.0.1, system_id: clinic, password: p}
+  senders:
+    - {number: "+79001234569", clinic: zdorovie}
+"""
+SECTIONS = {
+    "whatsapp": WHATSAPP,
+    "telegram": TELEGRAM,
+    "max": MAX,
+    "push_backend": PUSH_BACKEND,
+    "push_fcm": PUSH_FCM,
+    "push_rustore": PUSH_RUSTORE,
+    "twilio_messaging": TWILIO,
+    "sms_exolve": EXOLVE,
+    "sms_smsc": SMSC,
+    "sms_smpp": SMPP,
+}
 
 
 def loaded(folder: Path, text: str) -> Loaded:
@@ -69,6 +143,83 @@ def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
 )
 def test_a_role_claims_what_is_its_own(roles: set[str], duties: set[str]) -> None:
     assert {duty.value for duty in compose.duties_of(frozenset(roles))} == duties
+
+
+def with_key_file(folder: Path) -> Path:
+    (folder / "firebase.json").write_text(service_account(), encoding="utf-8")
+    return folder
+
+
+def test_every_message_channel_has_a_section() -> None:
+    assert list(SECTIONS) == list(adapters.CHANNELS)
+    assert list(adapters.CHANNELS.values()) == list(registry.MESSAGING)
+
+
+async def test_all_message_channels_are_built_in_their_order(tmp_path: Path) -> None:
+    settings = loaded(with_key_file(tmp_path), "".join(reversed(SECTIONS.values())))
+    built = adapters.build_adapters(settings, tools())
+    assert [channel.channel for channel in built.channels] == [
+        Channel.WHATSAPP, Channel.TELEGRAM, Channel.MAX, Channel.PUSH, Channel.PUSH, Channel.PUSH,
+        Channel.SMS, Channel.WHATSAPP, Channel.SMS, Channel.SMS, Channel.SMS,
+    ]  # fmt: skip
+    assert set(built.hooks) == {
+        "/hooks/whatsapp", "/hooks/telegram", "/hooks/max", "/hooks/push", "/hooks/sms/exolve",
+        "/hooks/sms/smsc", "/hooks/twilio/messages", "/hooks/twilio/messages/status",
+    }  # fmt: skip
+    assert built.hooks["/hooks/telegram"] is built.channels[1]
+    assert set(built.senders.values()) == {"zdorovie"}
+    assert {channel for channel, _ in built.senders} == set(Channel) - {Channel.CALL}
+    assert len(built.listeners) == 3  # subscriptions of MAX, answers of smsc.ru, SMPP
+    await built.close()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+async def test_every_section_passes_alone_and_names_its_wrong_field(
+    tmp_path: Path, section: str
+) -> None:
+    text = SECTIONS[section]
+    await compose.check(loaded(with_key_file(tmp_path), text))
+    line = text.count("\n") + 1
+    with pytest.raises(InvalidInput) as told:
+        await compose.check(loaded(tmp_path, text + "  colour: hush-hush\n"))
+    assert f"gateway.yaml: line {line}: {section}.colour: " in str(told.value)
+    assert "hush-hush" not in str(told.value)
+    with pytest.raises(InvalidInput, match=rf"gateway\.yaml: line 1: {section}\.senders: "):
+        await compose.check(loaded(tmp_path, f"{section}: {{}}\n"))
+
+
+def test_a_sender_of_two_sections_speaks_for_one_clinic(tmp_path: Path) -> None:
+    """What comes in is routed by channel and sender, whichever provider tells it."""
+    same = SMPP.replace("+79001234569", "+79001234567")
+    built = adapters.build_adapters(loaded(tmp_path, EXOLVE + same), tools())
+    assert built.senders == {(Channel.SMS, "+79001234567"): "zdorovie"}
+    with pytest.raises(InvalidInput, match=r"line 8: sms_smpp\.senders: another section"):
+        other = same.replace("zdorovie", "another")
+        adapters.build_adapters(loaded(tmp_path, EXOLVE + other), tools())
+
+
+def test_files_in_the_settings_begin_beside_the_configuration(tmp_path: Path) -> None:
+    ca_file = Path(ssl.get_default_verify_paths().cafile or "")
+    (tmp_path / "authority.pem").symlink_to(ca_file)
+    adapters.build_adapters(loaded(tmp_path, MAX + "  ca_file: authority.pem\n"), tools())
+    with pytest.raises(InvalidInput, match=r"line 5: max\.ca_file: holds no certificates"):
+        adapters.build_adapters(loaded(tmp_path, MAX + "  ca_file: nowhere.pem\n"), tools())
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "found"),
+    [
+        ({"ca": "a.pem", "b": 1}, "ca", {"ca": "etc/a.pem", "b": 1}),
+        ({"ca": "/a.pem"}, "ca", {"ca": "/a.pem"}),
+        ({"all": [{"ca": "a"}, {}, "x"]}, "all.*.ca", {"all": [{"ca": "etc/a"}, {}, "x"]}),
+        ({"all": {"ca": "a"}}, "all.*.ca", {"all": {"ca": "a"}}),
+        ({"ca": 7}, "ca", {"ca": 7}),
+        ({"ca": None}, "ca", {"ca": None}),
+        (["ca"], "ca", ["ca"]),
+    ],
+)
+def test_only_what_names_a_file_is_moved(value: object, path: str, found: object) -> None:
+    assert adapters.located(value, path.split("."), Path("etc")) == found
 
 
 def test_without_a_configuration_there_is_the_feed_alone() -> None:
@@ -168,3 +319,67 @@ async def test_what_is_probably_not_meant_is_warned_of(tmp_path: Path) -> None:
     assert "clinic zdorovie" in told
     for channel in ("whatsapp", "sms", "call"):
         assert f"branch lenina: nothing is configured that serves {channel}" in told
+
+
+@pytest.mark.redis
+async def test_a_channel_that_a_branch_wants_is_served_by_its_section(tmp_path: Path) -> None:
+    wanted = clinic(channels=["telegram", "max", "push", "whatsapp", "sms"])
+    settings = loaded(tmp_path, TELEGRAM + PUSH_BACKEND + EXOLVE)
+    async with compose.open_gateway(settings, tmp_path / "data") as gateway:
+        await gateway.service.clinics.save(wanted)
+    told = "\n".join(await compose.warnings(settings, tmp_path / "data"))
+    for channel in ("max", "whatsapp"):
+        assert f"nothing is configured that serves {channel}" in told
+    for channel in ("telegram", "push", "sms"):
+        assert f"nothing is configured that serves {channel}" not in told
+
+
+class Listened:
+    """A channel that has something to do all the time."""
+
+    channel = Channel.SMS
+
+    def __init__(self) -> None:
+        self.took: Callable[[Sequence[Inbound]], Awaitable[None]] | None = None
+        self.events: list[str] = []
+
+    def serves(self, _clinic: str, _branch: str) -> bool:
+        return True
+
+    async def send(self, _message: object) -> str | None:
+        raise AssertionError("nothing is sent")
+
+    async def run(self, take: Callable[[Sequence[Inbound]], Awaitable[None]]) -> None:
+        self.took = take
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.events.append("not served")
+
+    async def close(self) -> None:
+        self.events.append("closed")
+
+
+@pytest.mark.redis
+async def test_what_a_channel_hears_is_taken_and_it_is_closed_when_it_hears_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a connection that is let go of would be opened again."""
+    heard = Listened()
+
+    def build(_options: object, _tools: registry.Tools) -> registry.BuiltMessaging:
+        return registry.BuiltMessaging((heard,), {(Channel.SMS, "+7"): "zdorovie"}, run=heard.run)
+
+    monkeypatch.setitem(registry.MESSAGING, "sms_smpp", build)  # type: ignore[arg-type]
+    settings = loaded(tmp_path, SMPP)
+    async with compose.open_gateway(settings, tmp_path / "data") as gateway:
+        await gateway.service.clinics.save(clinic())
+        gateway.listen()
+        async with asyncio.timeout(10):
+            while heard.took is None:
+                await asyncio.sleep(0.01)
+        at = datetime.now(UTC)
+        news = InboundMessage("1", Channel.SMS, "+7", at, "+79161234567", None, "text", "привет")
+        await heard.took([news])
+        assert (gateway.service.inbox.taken, gateway.service.inbox.unmatched) == (1, 0)
+    assert heard.events == ["not served", "closed"]

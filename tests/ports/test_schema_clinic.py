@@ -53,6 +53,7 @@ PAGE: dict[str, Any] = {  # the clinic of the rehearsal's page
             "per_minute": 60,
             "lines": 4,
             "sms_price": "message",
+            "spoken": {},
             "functions": {
                 "details": {"enabled": True, "hours": ["06:00", "21:00"]},
                 "confirmation": {

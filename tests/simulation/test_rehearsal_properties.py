@@ -23,7 +23,7 @@ from gateway.core.case import Entry, EntryKind
 from gateway.ports.schema_scenario import Scenario, read_scenario
 from gateway.ports.store import Kind, Ref
 from gateway.rehearse import Line, lines, run
-from gateway.scripts import load_texts
+from gateway.scripts import load_scripts, load_texts
 from gateway.service import assembly
 from tests.core.strategies import HOUR, zones
 
@@ -32,6 +32,7 @@ START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 NUMBERS = ("+79161234567", "+79031112233", "+79261112233")
 CALL_S = {"busy": 5, "rejected": 5, "unreachable": 5, "no_answer": 40, "machine": 10}
 TEXTS = load_texts()
+SCRIPTS = load_scripts()
 
 
 @st.composite
@@ -135,7 +136,7 @@ def at(line: Line) -> datetime:
 
 
 def rehearsed(scenario: Scenario) -> list[Line]:
-    return run(scenario, MemoryStore, TEXTS)
+    return run(scenario, MemoryStore, TEXTS, SCRIPTS)
 
 
 def branch_of(scenario: Scenario, line: Line) -> str:
@@ -256,7 +257,7 @@ def test_every_line_comes_from_the_journal_of_a_commit(scenario: Scenario) -> No
         stores.append(MemoryStore())
         return stores[0]
 
-    came = run(scenario, make_store, TEXTS)
+    came = run(scenario, make_store, TEXTS, SCRIPTS)
     again = lines.Lines(scenario)
     branches = {line["appointment"]: branch_of(scenario, line) for line in came}
     entries: list[tuple[Ref, str, Entry]] = []
