@@ -23,7 +23,7 @@ from typing import Any
 from adapters.registry import memory_store
 from gateway.ports.schema_scenario import Scenario, read_scenario
 from gateway.rehearse import Line, run
-from gateway.scripts import load_texts
+from gateway.scripts import load_scripts, load_texts
 
 TARGET_PER_S = 200
 AIM_PER_S = 500
@@ -110,7 +110,7 @@ def timed(scenario: Scenario) -> tuple[float, list[Line]]:
     texts = load_texts()
     gc.collect()
     before = time.process_time()
-    lines = run(scenario, memory_store, texts)
+    lines = run(scenario, memory_store, texts, load_scripts())
     return time.process_time() - before, lines
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from gateway.errors import InvalidInput, Problem
 from gateway.ports.schema_problems import FieldsError, validate
+from gateway.ports.webhook import RawRequest
 from gateway.web.problems import Refused, invalid, malformed
 
 BODY_S = 30.0
@@ -23,6 +24,17 @@ BROKEN = (ClientError, HttpProcessingError, ConnectionError, web.RequestPayloadE
 _Read = TypeVar("_Read")
 
 _NOT_JSON = "must be JSON (UTF-8, no byte order mark, no NaN)"
+
+
+async def raw_request(request: web.Request, public_url: str, limit: int) -> RawRequest:
+    """Return a provider's request as it came in, for its adapter; refuse a body over `limit`."""
+    return RawRequest(
+        method=request.method,
+        url=public_url + request.raw_path,
+        query=request.query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await read_body(request, limit),
+    )
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:

@@ -15,9 +15,8 @@ from aiohttp import web
 from gateway.errors import Forbidden, InvalidInput, NotFound, StoreError, Unauthenticated
 from gateway.ports.store import Kind, Ref
 from gateway.ports.telephony import CallProvider
-from gateway.ports.webhook import RawRequest
 from gateway.service.provider_calls import ProviderCalls
-from gateway.web.bodies import read_body
+from gateway.web.bodies import raw_request
 from gateway.web.metrics import Metrics
 from gateway.web.problems import Handler, Refused, problem_response, unavailable
 
@@ -71,7 +70,7 @@ class CallHooks:
     ) -> tuple[str, web.Response]:
         """Return a word for what came of a callback, and the response."""
         try:
-            raw = await self._raw(request)
+            raw = await raw_request(request, self._public_url, CALLBACK_BYTES_MAX)
             provider.verify(raw)
             news = provider.parse(raw)
             then = await self._calls.take(provider, news)
@@ -88,15 +87,6 @@ class CallHooks:
         except Refused as error:
             return "refused", problem_response(error)
         return "taken", _response(provider.render(news.ref, news.attempt, then))
-
-    async def _raw(self, request: web.Request) -> RawRequest:
-        return RawRequest(
-            method=request.method,
-            url=self._public_url + request.raw_path,
-            query=request.query,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=await read_body(request, CALLBACK_BYTES_MAX),
-        )
 
     async def prompt(self, request: web.Request) -> web.StreamResponse:
         """Give a provider the audio whose address it was told."""

@@ -20,7 +20,7 @@ from gateway.errors import Forbidden, StoreError, Unauthenticated
 from gateway.ports.messaging import Inbound
 from gateway.ports.webhook import RawRequest, Webhook
 from gateway.service.inbox import Inbox
-from gateway.web.bodies import read_body
+from gateway.web.bodies import raw_request
 from gateway.web.endpoints import Content, Endpoint, Response
 from gateway.web.metrics import Metrics
 from gateway.web.problems import Handler, Refused, problem_response, unavailable
@@ -100,13 +100,7 @@ class Hook:
         )
 
     async def _raw(self, request: web.Request) -> RawRequest:
-        return RawRequest(
-            method=request.method,
-            url=self._public_url + request.raw_path,
-            query=request.query,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=await read_body(request, self._bytes_max),
-        )
+        return await raw_request(request, self._public_url, self._bytes_max)
 
     def _parsed(self, raw: RawRequest) -> Sequence[Inbound]:
         try:
