@@ -24,7 +24,7 @@ exit codes: 0 valid, 2 not valid
 _USER = re.compile(r"://[^/?#\s]*@")
 """User and password of an address."""
 
-SECRET_WORDS = ("secret", "token", "key", "password")
+SECRET_WORDS = ("secret", "token", "key", "password", "service_account")
 
 
 def add_commands(

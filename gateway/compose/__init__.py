@@ -52,6 +52,10 @@ from gateway.web.server import build_app, serve
 log = logging.getLogger("callahead")
 
 LINK_KEY_FILE = "link_secret"
+
+CALL_DRAIN_S = 150.0
+"""How long a stop waits for calls on our own lines: nobody is cut off in the middle of a menu."""
+
 PRUNE_EVERY_S = 86_400.0
 
 
@@ -194,7 +198,8 @@ async def open_gateway(
             service = assemble(parts, observe=observe, committed=committed, published=published)
             gateway = Gateway(settings, service, supervisor, adapters)
             yield gateway
-            if not await supervisor.drain():
+            patience_s = CALL_DRAIN_S if adapters.telephone.trunks else DRAIN_S
+            if not await supervisor.drain(patience_s):
                 log.warning("some effects did not end in time; they will be reconciled")
             await gateway.close()
         finally:
@@ -281,7 +286,8 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         if Duty.CALL in duties:
             for serve_line in gateway.adapters.telephone.services:
                 gateway.supervisor.serve(serve_line())
-        gateway.listen()
+        if Duty.MESSAGE in duties:
+            gateway.listen()  # who sends needs the connections, and nobody else
         if duties:
             gateway.service.workers.duties = duties
             workers = gateway.supervisor.serve(gateway.service.workers.run())

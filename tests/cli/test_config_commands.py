@@ -23,6 +23,15 @@ whatsapp:
   verify_token: the-verify-token
   senders:
     - {phone_number_id: "106540350000001", access_token: EAAtoken, clinic: zdorovie}
+sip:
+  trunks:
+    - {name: t, proxy: sip.example, caller: "+74950000001", username: u, password: hunter4}
+twilio_voice:
+  accounts:
+    - {account_sid: AC0, auth_tokens: [first-auth-token]}
+push_fcm:
+  senders:
+    - {clinic: zdorovie, service_account: '{"private_key": "pem-of-hunter5"}'}
 """
 
 
@@ -45,7 +54,7 @@ def test_settings_are_shown_without_their_secrets(command: Command, tmp_path: Pa
     assert shown["listen"]["port"] == 8080
     assert shown["whatsapp"]["senders"][0]["phone_number_id"] == "106540350000001"
     assert shown["schedules"]["zdorovie"]["webhook"]["url"].endswith("@schedule.example/callahead")
-    for secret in ("own-secret", "hunter", "whsec_", "app-secret", "verify", "EAAtoken"):
+    for secret in ("own-secret", "hunter", "whsec_", "app-secret", "verify", "EAAtoken", "-auth-"):
         assert secret not in done.out.replace("verify_token", "")
 
 
