@@ -17,7 +17,7 @@ LINES = 100
 RING_S = 30
 """How long a phone rings: about six rings. Twilio adds up to five seconds of its own."""
 
-TIME_LIMIT_S = 600
+TIME_LIMIT_S = 300
 """No dialogue of ours takes half as long; a call that hangs must not cost for hours."""
 
 _Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
@@ -69,7 +69,7 @@ class Config(_Strict):
     detect_machines: bool = True
     detect_machines_s: Annotated[int, Field(ge=3, le=59)] = 10
     ring_s: Annotated[int, Field(ge=5, le=75)] = RING_S
-    time_limit_s: Annotated[int, Field(ge=60, le=14_400)] = TIME_LIMIT_S
+    time_limit_s: Annotated[int, Field(ge=60, le=360)] = TIME_LIMIT_S
 
 
 def check(config: Config) -> None:

@@ -31,7 +31,7 @@ RECEIPT_WAIT = timedelta(seconds=90)
 """How long an unknown outcome waits for a receipt before it is tried again (rule G-6; facts:
 60 to 120 seconds)."""
 
-CALL_LEASE = timedelta(minutes=6)
+CALL_LEASE = timedelta(minutes=8)
 """A started call without an end for this long belongs to a worker that died: longer than the
 longest ringing and the longest menu together."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from gateway.core.model import Answer
+from gateway.core.model import ANSWER_OF_KEY, Answer
 from gateway.core.pattern import Fact, Pattern
 from gateway.errors import Problem
 from gateway.ivr.script import CALL_FACTS, MAY_BE_UNKNOWN, Script, State
@@ -26,6 +26,7 @@ def problems_of(script: Script) -> Iterator[Problem]:
         for number, pattern in enumerate(state.say):
             for message in _wrong_facts(pattern):
                 yield Problem(f"states.{state.name}.say[{number}]", message)
+    yield from _unpressed_answers(script)
     yield from _visit_unnamed(script)
     given = {state.answer for state in script.states.values()}
     for answer in _NEEDED:
@@ -63,6 +64,22 @@ def _dead_ends(script: Script) -> Iterator[Problem]:
     elif not start.listens:
         yield Problem("start", "must be a state with keys")
     yield from _wrong_ends(script)
+
+
+def _unpressed_answers(script: Script) -> Iterator[Problem]:
+    """Nobody answers without pressing the key of that answer (rule C-4)."""
+    for state in script.states.values():
+        for way, target in ways_of(state):
+            answer = script.states[target].answer if target in script.states else None
+            if answer is not None and ANSWER_OF_KEY.get(way.removeprefix("keys.")) is not answer:
+                message = f"{answer.value} is the answer of another key (1, 2 or 3)"
+                yield Problem(f"states.{state.name}.{way}", message)
+        if not any(_always_said(pattern) for pattern in state.say):
+            yield Problem(f"states.{state.name}.say", "says nothing when facts are unknown")
+
+
+def _always_said(pattern: Pattern) -> bool:
+    return any(isinstance(piece, str | Fact) or piece.is_never_empty for piece in pattern.pieces)
 
 
 def _wrong_ends(script: Script) -> Iterator[Problem]:

@@ -9,46 +9,70 @@ cancelled meanwhile (rules C-10, C-17).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from gateway.core.case import Case
 from gateway.core.clinic import Branch
 from gateway.core.events import CallAnswered, CallEnded, CallNotPlaced, Event, KeyPressed
-from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult, Status
+from gateway.core.model import STATUS_OF_ANSWER, Answer, CallResult
+from gateway.errors import StoreUnavailable
 from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
 from gateway.ports.messaging import opaque_of
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
-from gateway.service.lines import Lines
-from gateway.service.voice import Speaker, Voice, cannot_speak, speaker_of
+from gateway.service.lines import Lines, still_asked
+from gateway.service.voice import Speaker, Voice, cannot_speak
 
 log = logging.getLogger("callahead.calls")
 
-Report = Callable[[Ref, Event], Awaitable[Case | None]]
-"""Commits what happened and returns the case as it stands then."""
+ABOUT_A_SENTENCE = frozenset({"sentence", "too_long"})
+"""Errors of speech that say nothing about the engine."""
+
+
+class Report(Protocol):
+    """Commits what happened and returns the case as it stands then.
+
+    Raises `StoreUnavailable` when the store stays away; with `insist` only after a call's lease.
+    """
+
+    async def __call__(self, ref: Ref, event: Event, *, insist: bool = False) -> Case | None:
+        """Commit it."""
+        ...
 
 
 async def hold_call(
     trunk: Trunk, order: CallOrder, branch: Branch, voice: Voice, lines: Lines, report: Report
 ) -> None:
     """Place a call, lead the dialogue to its end, and report everything on the way."""
-    speaker = await speaker_of(voice, order.snapshot, branch, order.language)
-    if speaker is None:
-        await report(order.ref, CallNotPlaced(order.attempt, "no_speech"))
+    try:
+        speaker = await voice.speaker(order.snapshot, branch, order.language)
+    except SpeechError as error:
+        await report(order.ref, unspoken(order, error))
         return
     limits = trunk.limits(branch.clinic, branch.id)
     holder = opaque_of(order.ref, order.attempt)
     try:
         await lines.take(limits, holder)
+        await lines.look(order)
     except NotPlaced as error:
+        await lines.free(limits, holder)
         await report(order.ref, CallNotPlaced(order.attempt, error.code))
         return
     try:
         await _call(trunk, order, branch, voice, speaker, report)
     finally:
         await lines.free(limits, holder)
+
+
+def unspoken(order: CallOrder, error: SpeechError) -> CallNotPlaced | CallEnded:
+    """Return what it means that a call has no prompts: one sentence that no engine can say must
+    not keep this patient waiting, an engine that is down keeps all of them."""
+    cannot_speak(error)
+    if error.code in ABOUT_A_SENTENCE:
+        return CallEnded(order.attempt, CallResult.FAILED, code=error.code)
+    return CallNotPlaced(order.attempt, "no_speech")
 
 
 async def _call(
@@ -74,7 +98,7 @@ async def _call(
         ended = await (dialogue.lead() if still_asked(case, order) else dialogue.take_back())
     finally:
         await line.hang_up()
-    await report(order.ref, ended)
+    await report(order.ref, ended, insist=True)
 
 
 def not_placed(error: NotPlaced) -> None:
@@ -134,7 +158,12 @@ class _Dialogue:
         if turn.answer is None:
             return turn, self._speaker.prompt(turn.state)
         pressed = KeyPressed(self._order.attempt, session.keys[-1], turn.answer)
-        case = await self._report(self._order.ref, pressed)
+        try:
+            case = await self._report(self._order.ref, pressed)
+        except StoreUnavailable:
+            # The patient has answered and need not wait for a store that is away.
+            await self._line.hang_up()
+            case = await self._report(self._order.ref, pressed, insist=True)
         if came_true(turn.answer, case, self._order):
             return turn, self._speaker.prompt(turn.state)
         _, turn = change(self._speaker.script, session)
@@ -153,13 +182,6 @@ class _Dialogue:
         except SpeechError as error:
             cannot_speak(error)
             return self._speaker.prompt(turn.state)
-
-
-def still_asked(case: Case | None, order: CallOrder) -> bool:
-    """Tell whether the visit is still the one that the call is about, and unconfirmed."""
-    if case is None or case.removed or case.snapshot.start != order.snapshot.start:
-        return False
-    return case.status is Status.UNCONFIRMED
 
 
 def came_true(answer: Answer, case: Case | None, order: CallOrder) -> bool:

@@ -146,17 +146,23 @@ class Effects:
         finally:
             self.under_way -= 1
 
-    async def report(self, ref: Ref, event: Event) -> Case | None:
-        """Apply an outcome and return the case as it stands then."""
+    async def report(self, ref: Ref, event: Event, *, insist: bool = False) -> Case | None:
+        """Apply an outcome and return the case as it stands then.
+
+        With `insist` a store that does not answer is waited for as long as a call has its lease.
+        """
         engine = self._engine
         if engine is None:
             raise AssertionError("effects have no engine")
-        return (await self._patiently(lambda: engine.apply(ref, event))).case
+        patience = policy.CALL_LEASE if insist else REPORT_FOR
+        return (await self._patiently(lambda: engine.apply(ref, event), patience)).case
 
-    async def _patiently(self, ask: Callable[[], Awaitable[R]]) -> R:
+    async def _patiently(
+        self, ask: Callable[[], Awaitable[R]], patience: timedelta = REPORT_FOR
+    ) -> R:
         """Ask the store again while it does not answer: what has happened must not be lost
         because the store is restarting."""
-        until = self._clock.now() + REPORT_FOR
+        until = self._clock.now() + patience
         for pause in chain(REPORT_PAUSES_S, repeat(REPORT_PAUSES_S[-1])):
             try:
                 return await ask()
@@ -259,7 +265,9 @@ class Effects:
                     provider, order, branch, self._voice, self._lines, self.report
                 )
                 if placed is not None:
-                    self._attend(watch_call(provider, order, placed, self._clock, self.report))
+                    self._attend(
+                        watch_call(provider, order, placed, self._clock, self._lines, self.report)
+                    )
                 return
         await self.report(order.ref, CallNotPlaced(order.attempt, "no_trunk"))
 

@@ -6,13 +6,17 @@ nodes, share the trunk behind them.
 
 from __future__ import annotations
 
-from datetime import timedelta
+import contextlib
+from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.clock import Clock
 from gateway.core import policy
+from gateway.core.case import Case
+from gateway.core.model import Status
+from gateway.errors import StoreUnavailable
 from gateway.ports.store import Store
-from gateway.ports.telephony import Limits, NotPlaced
+from gateway.ports.telephony import CallOrder, Limits, NotPlaced
 
 TURN_WAIT_MAX: Final = timedelta(seconds=10)
 """A call that would have to wait longer gives its line back and is asked again later, when its
@@ -32,16 +36,47 @@ class Lines:
             return
         now = self._clock.now()
         until = now + policy.CALL_LEASE
-        if not await self._store.take_line(limits.name, holder, limits.lines, now, until):
+        try:
+            held = await self._store.take_line(limits.name, holder, limits.lines, now, until)
+        except StoreUnavailable:
+            raise NotPlaced("no_store") from None
+        if not held:
             raise NotPlaced("no_line")
+        try:
+            await self._turn(limits, now)
+        except BaseException:
+            await self.free(limits, holder)
+            raise
+
+    async def _turn(self, limits: Limits, now: datetime) -> None:
         wait = await self._store.take_turn(limits.name, limits.per_second, now, TURN_WAIT_MAX)
         if wait is None:
-            await self.free(limits, holder)
             raise NotPlaced("no_turn")
         if wait:
             await self._clock.sleep(wait.total_seconds())
 
+    async def look(self, order: CallOrder) -> None:
+        """Look at the visit once more before its number is dialled (rules C-17, G-3).
+
+        Raises `NotPlaced` when there is nothing to ask any more, or the store does not answer.
+        """
+        try:
+            case, _ = await self._store.load_case(order.ref.clinic, order.ref.key)
+        except StoreUnavailable:
+            raise NotPlaced("no_store") from None
+        if not still_asked(case, order):
+            raise NotPlaced("changed")
+
     async def free(self, limits: Limits | None, holder: str) -> None:
         """Let go of a line; harmless when it is not held."""
         if limits is not None:
-            await self._store.free_line(limits.name, holder)
+            # A store that is away frees the line with its lease.
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.free_line(limits.name, holder)
+
+
+def still_asked(case: Case | None, order: CallOrder) -> bool:
+    """Tell whether the visit is still the one that the call is about, and unconfirmed."""
+    if case is None or case.removed or case.snapshot.start != order.snapshot.start:
+        return False
+    return case.status is Status.UNCONFIRMED

@@ -22,6 +22,7 @@ from gateway.core import policy
 from gateway.core.case import UNDER_WAY, Attempt, Case
 from gateway.core.clinic import Branch
 from gateway.core.events import (
+    CallAnswered,
     CallEnded,
     CallLost,
     CallNotPlaced,
@@ -30,7 +31,7 @@ from gateway.core.events import (
     Event,
 )
 from gateway.core.model import STATUS_OF_ANSWER, CallResult, Status
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import Forbidden, NotFound, StoreUnavailable
 from gateway.ivr.menu import Session, Turn, UnknownSession, change, load, resume, start, turn_of
 from gateway.ivr.script import Script
 from gateway.ports.messaging import opaque_of
@@ -47,10 +48,10 @@ from gateway.ports.telephony import (
     NotAnswered,
     NotPlaced,
 )
-from gateway.service.calls import Report, not_placed
+from gateway.service.calls import Report, not_placed, unspoken
 from gateway.service.clinics import Clinics
 from gateway.service.lines import Lines
-from gateway.service.voice import Voice, speaker_of
+from gateway.service.voice import Voice
 
 log = logging.getLogger("callahead.calls")
 
@@ -73,14 +74,17 @@ async def place_call(
     report: Report,
 ) -> str | None:
     """Have the provider call and return its id of the call; the rest comes by callback."""
-    if await speaker_of(voice, order.snapshot, branch, order.language) is None:
-        await report(order.ref, CallNotPlaced(order.attempt, "no_speech"))
+    try:
+        await voice.speaker(order.snapshot, branch, order.language)
+    except SpeechError as error:
+        await report(order.ref, unspoken(order, error))
         return None
     call_id = None
     limits = provider.limits(branch.clinic, branch.id)
     holder = opaque_of(order.ref, order.attempt)
     try:
         await lines.take(limits, holder)
+        await lines.look(order)
         call_id = await provider.place(order)
     except NotPlaced as error:
         not_placed(error)
@@ -98,20 +102,39 @@ async def place_call(
 
 
 async def watch_call(
-    provider: CallProvider, order: CallOrder, call_id: str, clock: Clock, report: Report
+    provider: CallProvider,
+    order: CallOrder,
+    call_id: str,
+    clock: Clock,
+    lines: Lines,
+    report: Report,
 ) -> None:
     """Ask for the end of a call whose callback may not come: they are best effort."""
     until = clock.now() + policy.CALL_LEASE
     while clock.now() + LOOK_UP_EVERY < until:
         await clock.sleep(LOOK_UP_EVERY.total_seconds())
-        case = await report(order.ref, CallPlaced(order.attempt, call_id))
-        found = [a for a in case.attempts if a.id == order.attempt] if case is not None else []
-        if not found or found[0].state not in UNDER_WAY:
-            return
-        result = await provider.look_up(order.ref.clinic, order.branch, call_id)
-        if result is not None:
-            await report(order.ref, CallEnded(order.attempt, result, code="looked_up"))
-            return
+        try:
+            if await _is_over(provider, order, call_id, lines, report):
+                return
+        except StoreUnavailable:
+            log.warning("the store does not answer; a call is looked at later")
+
+
+async def _is_over(
+    provider: CallProvider, order: CallOrder, call_id: str, lines: Lines, report: Report
+) -> bool:
+    """Tell whether a call has ended, after asking the provider if nobody told."""
+    case = await report(order.ref, CallPlaced(order.attempt, call_id))
+    found = [a for a in case.attempts if a.id == order.attempt] if case is not None else []
+    if not found or found[0].state not in UNDER_WAY:
+        return True
+    result = await provider.look_up(order.ref.clinic, order.branch, call_id)
+    if result is None:
+        return False
+    await report(order.ref, CallEnded(order.attempt, result, code="looked_up"))
+    limits = provider.limits(order.ref.clinic, order.branch)
+    await lines.free(limits, opaque_of(order.ref, order.attempt))
+    return True
 
 
 def language_of(case: Case, branch: Branch) -> str:
@@ -172,6 +195,8 @@ class ProviderCalls:
         if call is None:
             return
         await self._report(news.ref, CallPlaced(news.attempt, news.call_id))
+        if news.result is CallResult.HANGUP:  # somebody had picked up (rule Z-14)
+            await self._report(news.ref, CallAnswered(news.attempt))
         if news.result is not None:
             ended = CallEnded(news.attempt, news.result, code=news.code)
             await self._report(news.ref, ended)

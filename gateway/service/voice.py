@@ -119,14 +119,3 @@ class Voice:
 def cannot_speak(error: SpeechError) -> None:
     """Ask for an operator: no engine could say a sentence."""
     log.error("the robot cannot speak", extra={"code": error.code})
-
-
-async def speaker_of(
-    voice: Voice, snapshot: Appointment, branch: Branch, language: str
-) -> Speaker | None:
-    """Return what a call says, or None when no engine can say it: an operator is asked."""
-    try:
-        return await voice.speaker(snapshot, branch, language)
-    except SpeechError as error:
-        cannot_speak(error)
-        return None

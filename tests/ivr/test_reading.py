@@ -85,6 +85,27 @@ def test_a_key_leads_somewhere_and_is_offered(keys: dict[str, Any], problem: str
     assert any(found.startswith(problem) for found in refused(changed("states.keys.keys", keys)))
 
 
+@pytest.mark.rule("C-4")
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("states.keys.silence", "cancelled", "states.keys.silence: cancel is the answer of"),
+        ("states.keys.wrong_key", "confirmed", "states.keys.wrong_key: confirm is the answer of"),
+        ("states.visit.keys", {"1": "cancelled", "3": "confirmed"}, "states.visit.keys.1: cancel"),
+        ("states.keys.keys", {"*": "cancelled"}, "states.keys.keys.*: cancel is the answer of"),
+    ],
+)
+def test_nobody_answers_without_pressing_the_key_of_the_answer(
+    path: str, value: Any, problem: str
+) -> None:
+    assert any(found.startswith(problem) for found in refused(changed(path, value)))
+
+
+def test_a_state_always_says_something() -> None:
+    found = refused(changed("states.goodbye.say", ["[[До свидания, {name}.]]"]))
+    assert found == ["states.goodbye.say: says nothing when facts are unknown"]
+
+
 @pytest.mark.rule("W-3", "C-3")
 @pytest.mark.parametrize(
     ("sentence", "problem"),

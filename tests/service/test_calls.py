@@ -11,8 +11,11 @@ from gateway.core.case import AttemptState, Case
 from gateway.core.model import CallResult, Status
 from gateway.errors import StoreUnavailable
 from gateway.ivr.menu import HungUp, Key, Silence, Turn
+from gateway.ports.speech import SpeechError
 from gateway.ports.store import Commit, Outcome
-from gateway.ports.telephony import NotAnswered, NotPlaced
+from gateway.ports.telephony import Limits, NotAnswered, NotPlaced
+from gateway.scripts import load_scripts, load_texts
+from gateway.service.voice import Voice
 from tests.service.support import (
     Node,
     ScriptedLine,
@@ -182,6 +185,50 @@ def test_nobody_hears_confirmed_for_a_visit_that_changed_during_the_call(
     assert [turn.state for turn in line.played] == ["visit", "changed"]
 
 
+@pytest.mark.rule("C-6")
+@pytest.mark.parametrize(("code", "result"), [("too_long", CallResult.FAILED), ("crashed", None)])
+def test_a_call_that_cannot_be_spoken(code: str, result: CallResult | None) -> None:
+    """One sentence that no engine can say leads to the message; a broken engine is waited for."""
+
+    class Mute:
+        async def prepare(self, *_: object, **__: object) -> list[object]:
+            raise SpeechError(code)
+
+    @on_virtual_time
+    async def check() -> None:
+        trunk, voice = Trunk(), Voice(load_scripts(), load_texts(), Mute())  # type: ignore[arg-type]
+        async with node(settings=by_call(), trunk=trunk, voice=voice) as here:
+            await here.record()
+            here.start()
+            await here.clock.sleep(120)
+            assert not trunk.dialled
+            assert (await here.case()).attempts[0].result is result
+            assert len(here.whatsapp.sent) == (1 if result else 0)
+
+    check()
+
+
+@pytest.mark.rule("C-17", "H-3", "G-3")
+@on_virtual_time
+async def test_a_visit_that_changed_before_its_number_was_dialled_is_not_called_about() -> None:
+    """The trunk's turn is some seconds away, and the clinic cancels meanwhile."""
+
+    class Slow(Trunk):
+        def limits(self, clinic: str, branch: str) -> Limits:
+            return Limits("slow", 9, 0.2)
+
+    trunk = Slow()
+    async with node(settings=by_call(), trunk=trunk) as here:
+        await here.record(appointment("A-0", phones=["+79031234568"]), appointment())
+        here.start()
+        await until(lambda: len(trunk.dialled) == 1)
+        second = "A-1" if trunk.dialled[0].ref.key == "A-0" else "A-0"
+        phones = ["+79031234568"] if second == "A-0" else ["+79161234567"]
+        await here.record(appointment(second, phones=phones, status="cancelled"))
+        await here.clock.sleep(120)
+        assert len(trunk.dialled) == 1
+
+
 @pytest.mark.rule("C-17")
 @pytest.mark.parametrize("meanwhile", [{"status": "cancelled"}, {"status": "confirmed"}])
 def test_a_visit_that_changed_while_it_rang_is_not_asked_about(meanwhile: dict[str, str]) -> None:
@@ -219,10 +266,33 @@ async def test_the_same_answer_from_the_staff_meanwhile_is_the_truth() -> None:
     assert line.played[-1].state == "confirmed"
 
 
+@pytest.mark.rule("C-4", "G-6")
 @on_virtual_time
-async def test_a_line_is_let_go_even_when_the_answer_cannot_be_committed() -> None:
-    """The store stays away: the call must not hang in the air, and its lease reconciles it."""
+async def test_a_key_outlives_a_store_that_is_away_and_nobody_waits_on_the_line() -> None:
+    """The patient has pressed 1 and is let go; the answer counts once the store is back."""
     line, store = ScriptedLine([Key("1")]), Gone()
+    async with node(store, settings=by_call(), trunk=Trunk(line)) as here:
+
+        async def gone(turn: Turn) -> None:
+            store.gone = turn.state == "visit"
+
+        line.before_turn = gone
+        await here.record()
+        here.start()
+        await until(lambda: line.hung_up, 200)
+        store.gone = False
+        await here.clock.sleep(600)
+        case = await here.case()
+        assert (case.attempts[0].result, case.attempts[0].keys) == (CallResult.ANSWER, "1")
+        assert here.diary.statuses == ["confirmed"]
+        assert not here.whatsapp.sent
+        assert len(here.trunk.dialled) == 1
+
+
+@pytest.mark.rule("C-6", "G-6")
+@on_virtual_time
+async def test_a_call_whose_end_nobody_could_write_down_is_reconciled() -> None:
+    line, store = ScriptedLine([HungUp()]), Gone()
     async with node(store, settings=by_call(), trunk=Trunk(line)) as here:
 
         async def gone(turn: Turn) -> None:
@@ -232,6 +302,7 @@ async def test_a_line_is_let_go_even_when_the_answer_cannot_be_committed() -> No
         await here.record()
         here.start()
         await until(lambda: line.hung_up, 200)
+        await here.clock.sleep(600)
         store.gone = False
         await here.clock.sleep(600)
         case = await here.case()

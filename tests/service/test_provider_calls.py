@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.store.memory_store import MemoryStore
-from gateway.core.case import Attempt, AttemptState, EntryKind
+from gateway.core.case import Attempt, AttemptState, Case, Contact, EntryKind
 from gateway.core.model import CallResult, Status
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import Forbidden, NotFound, StoreUnavailable
 from gateway.ivr.menu import Heard, HungUp, Key, Lost, Silence
-from gateway.ports.store import Ref
+from gateway.ports.store import Commit, Outcome, Ref
 from gateway.ports.telephony import (
     CallAsks,
     CallNews,
@@ -396,3 +396,47 @@ async def test_a_providers_lines_are_shared_and_freed_by_its_reports() -> None:
         await here.service.calls.take(provider, ended)
         await here.clock.sleep(40)
         assert len(provider.orders) == 2
+
+
+class Flickering(MemoryStore):
+    """A store that can go away."""
+
+    away = False
+
+    async def commit(self, commit: Commit) -> Outcome:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().commit(commit)
+
+    async def load_case(self, clinic: str, appointment: str) -> tuple[Case | None, Contact | None]:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().load_case(clinic, appointment)
+
+
+@pytest.mark.rule("G-6")
+@on_virtual_time
+async def test_an_outage_during_a_providers_call_ends_nothing() -> None:
+    store, provider = Flickering(), Provider(ends=CallResult.BUSY)
+    async with node(store, settings=by_call(), provider=provider) as here:
+        await ringing(here, provider)
+        store.away = True
+        await here.clock.sleep(250)
+        store.away = False
+        await here.clock.sleep(200)
+        assert (await attempt(here)).result is CallResult.BUSY
+        assert len(provider.orders) == 1
+
+
+@pytest.mark.rule("Z-14")
+@on_virtual_time
+async def test_a_call_that_was_answered_is_charged_though_it_never_asked() -> None:
+    document = by_call()
+    document["branches"][0]["tariff"] = {"call": "4"}
+    provider = Provider()
+    async with node(settings=document, provider=provider) as here:
+        await ringing(here, provider)
+        await tells(here, CallResult.HANGUP, 3)
+        await tells(here, CallResult.HANGUP, 3)
+        charges = [entry.data["amount"] for entry in await here.entries(EntryKind.CHARGE)]
+        assert [c for c in charges if c in ("4", "4.00")] == charges[:1]

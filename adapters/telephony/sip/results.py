@@ -35,7 +35,7 @@ class Row:
 
     why: str
     result: CallResult | None
-    name: str
+    name: str = ""
     codes: range | frozenset[int] = ANY
     by: EndedBy | None = None
     ringing: bool | None = None
@@ -57,7 +57,7 @@ def _codes(*codes: int) -> frozenset[int]:
 
 
 TABLE: Final = (
-    Row("no connection to the trunk", None, "trunk_unreachable", by="transport"),
+    Row("no connection to the trunk", None, "trunk_unreachable", by="transport", ringing=False),
     Row("the trunk does not answer", None, "trunk_timeout", by="timeout", ringing=False),
     Row("it rang, then nothing more came", CallResult.NO_ANSWER, "", by="timeout", ringing=True),
     Row("busy", CallResult.BUSY, "", _codes(486, 600)),
@@ -80,6 +80,7 @@ TABLE: Final = (
     Row(
         "it rang and was not picked up", CallResult.NO_ANSWER, "", _codes(408, 480, 487), None, True
     ),
+    Row("it rang, then the network failed", CallResult.NO_ANSWER, ringing=True),
     Row("not available", CallResult.UNREACHABLE, "", _codes(480, 487)),
     Row("the trunk waited in vain", None, "trunk_timeout", _codes(408)),
     Row(

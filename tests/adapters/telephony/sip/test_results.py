@@ -49,6 +49,24 @@ def test_a_person_or_number_that_could_not_be_asked_is_an_attempt(
     assert (error.result, error.code) == (result, str(end.code))
 
 
+@pytest.mark.rule("C-6", "G-6")
+@pytest.mark.parametrize(
+    "end",
+    [
+        Ending(500, "remote", True),
+        Ending(503, "remote", True, 34),
+        Ending(504, "remote", True),
+        Ending(488, "remote", True),
+        Ending(503, "transport", True),
+        Ending(408, "timeout", True),
+    ],
+)
+def test_a_telephone_that_has_rung_is_not_dialled_again(end: Ending) -> None:
+    error = failure(end)
+    assert isinstance(error, NotAnswered)
+    assert error.result is CallResult.NO_ANSWER
+
+
 @pytest.mark.rule("C-6")
 @pytest.mark.parametrize(
     ("end", "code", "alert"),
@@ -58,8 +76,7 @@ def test_a_person_or_number_that_could_not_be_asked_is_an_attempt(
         (Ending(408, "timeout", False), "trunk_timeout", False),
         (Ending(408, "remote", False), "trunk_timeout", False),
         (Ending(503, "remote", False), "trunk_fails", False),
-        (Ending(503, "remote", True, 34), "trunk_fails", False),
-        (Ending(500, "remote", True), "trunk_fails", False),
+        (Ending(503, "remote", False, 34), "trunk_fails", False),
         (Ending(482, "remote", False), "trunk_loop", False),
         (Ending(401, "remote", False), "credentials_refused", True),
         (Ending(407, "remote", False, 21), "credentials_refused", True),
