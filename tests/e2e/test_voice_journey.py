@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -223,3 +226,49 @@ async def test_a_gateway_that_dies_in_a_call_calls_nobody_twice(
         explained = json.loads(await here.gateway.cli("explain", "zdorovie", "V-1", "--json"))
         assert explained["functions"]["confirmation"]["state"] == "answered"
         assert phone.invites == 1
+
+
+@pytest.mark.rule("C-6")
+async def test_a_patient_who_hangs_up_gets_the_message(tmp_path: Path, ports: Block) -> None:
+    async with SipPhone() as phone, place(tmp_path, ports, f"127.0.0.1:{phone.port}") as here:
+        await here.records()
+        call = await answered(phone)
+        await call.hang_up()
+        phones = here.town.phones
+        await eventually(lambda: bool(phones.messages(number_of(1))), 20, "no message came")
+        calls = [entry.data for entry in await here.timeline() if entry.kind == "call"]
+        assert calls[-1]["result"] == "hangup"
+        assert phone.invites == 1
+
+
+@pytest.mark.rule("G-6", "C-6")
+async def test_a_line_card_that_dies_in_a_call_loses_one_call_and_dials_nobody_twice(
+    tmp_path: Path, ports: Block
+) -> None:
+    async with SipPhone() as phone, place(tmp_path, ports, f"127.0.0.1:{phone.port}") as here:
+        await here.records()
+        await answered(phone)
+        cards = line_cards(here.gateway)
+        assert cards
+        for card in cards:
+            os.kill(card, signal.SIGKILL)
+        phones = here.town.phones
+        await eventually(lambda: bool(phones.messages(number_of(1))), 20, "no message came")
+        calls = [entry.data for entry in await here.timeline() if entry.kind == "call"]
+        assert (calls[-1]["result"], calls[-1]["code"]) == ("failed", "card_died")
+        assert phone.invites == 1
+        await here.records(2)
+        second = await answered(phone)
+        await second.press("1")
+        await here.told("confirmed")
+
+
+def line_cards(gateway: Gateway) -> list[int]:
+    """Return the processes that the gateway's zygote has forked."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+    mine = set(gateway.children())
+    servers = {pid for pid in mine if b"sip.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return [pid for pid, parent in pairs if parent in servers]
