@@ -256,7 +256,7 @@ def test_leases_of_what_is_under_way() -> None:
     unknown = an_attempt(state=S.UNKNOWN, not_before=NOON + MINUTE)
     assert plan.lease_end(unknown) == NOON + MINUTE
     assert plan.lease_end(an_attempt(state=S.STARTED)) == NOON + 2 * MINUTE
-    assert plan.lease_end(a_call(state=S.TALKING)) == NOON + 6 * MINUTE
+    assert plan.lease_end(a_call(state=S.TALKING)) == NOON + 8 * MINUTE
     assert plan.lease_end(an_attempt(state=S.STARTED, started_at=None)) is None
 
 
