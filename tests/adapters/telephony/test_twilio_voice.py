@@ -98,7 +98,7 @@ async def test_a_call_is_ordered_with_everything_it_needs(peer: Peer) -> None:
         "Url": f"{PUBLIC}{ASK_PATH}?call=case%7Cc1%7C2%7CA-1#rc=3&rp=ct,rt,5xx",
         "Method": "POST",
         "Timeout": "30",
-        "TimeLimit": "600",
+        "TimeLimit": "300",
         "MachineDetection": "Enable",
         "MachineDetectionTimeout": "10",
     }
