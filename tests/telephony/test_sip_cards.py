@@ -144,6 +144,7 @@ async def test_cards_that_die_again_and_again_do_not_stop_the_others(
     for _ in range(4):
         talk = calling(trunk, script_of(wait_s=20), prompts)
         call = await phone.picks_up()
+        await call.hears(15)  # so the gateway has heard of the answer before the card dies
         os.kill(owner_of(call.source[1]), signal.SIGKILL)
         assert isinstance((await talk).end, Lost)
     talk = calling(trunk, script_of(), prompts)
