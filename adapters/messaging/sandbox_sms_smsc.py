@@ -152,7 +152,7 @@ class SmscMessages:
 
     def inbound(self, message: ChatMessage) -> HttpRequest:
         """Answers are fetched, never sent."""
-        raise NotImplementedError
+        raise AssertionError("smsc.ru posts no answers: they are fetched")
 
 
 def smsc_app(messages: SmscMessages, clock: Clock) -> web.Application:

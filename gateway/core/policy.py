@@ -56,15 +56,6 @@ SEEN_KEPT = 64
 ATTEMPTS_KEPT = 48
 """How many attempts a document keeps; older settled ones live on in the timeline."""
 
-SPEECH_REPEATS_MAX = 3
-"""How often key 0 repeats the call's message; a fourth 0 ends the call (rule C-4)."""
-
-WRONG_KEYS_MAX = 2
-"""How many wrong keys are answered with the list of keys; a third ends the call (rule C-4)."""
-
-SILENCES_MAX = 1
-"""How many silences are prompted; a second one ends the call (rule C-4)."""
-
 PENDING_FOR = timedelta(hours=6)
 """How long a clear answer waits to be told which visit it is about (rule C-11); a time that is
 named the next day is not meant as that."""

@@ -189,6 +189,3 @@ class CallProvider(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
-
-
-Telephony: TypeAlias = Trunk | CallProvider

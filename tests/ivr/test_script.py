@@ -65,3 +65,10 @@ def test_final_states_end_the_call() -> None:
     }
     assert states["goodbye"].result is CallResult.NO_ANSWER_KEY
     assert states["confirmed"].result is CallResult.ANSWER
+
+
+@pytest.mark.rule("C-4")
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_products_limits_are_those_of_the_rule(language: str) -> None:
+    limits = load_scripts().of(language).limits
+    assert (limits.repeat, limits.silence, limits.wrong_key) == (3, 1, 2)

@@ -67,13 +67,13 @@ class Provider:
         return self._ends
 
     def verify(self, request: RawRequest) -> None:
-        raise NotImplementedError
+        raise AssertionError("the tests make the callbacks themselves")
 
     def parse(self, request: RawRequest) -> CallNews:
-        raise NotImplementedError
+        raise AssertionError("the tests make the callbacks themselves")
 
     def render(self, ref: Ref, attempt: str, then: NextTurn | None) -> tuple[str, bytes]:
-        raise NotImplementedError
+        raise AssertionError("the tests make the callbacks themselves")
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -439,4 +439,4 @@ async def test_a_call_that_was_answered_is_charged_though_it_never_asked() -> No
         await tells(here, CallResult.HANGUP, 3)
         await tells(here, CallResult.HANGUP, 3)
         charges = [entry.data["amount"] for entry in await here.entries(EntryKind.CHARGE)]
-        assert [c for c in charges if c in ("4", "4.00")] == charges[:1]
+        assert charges == ["4"]
