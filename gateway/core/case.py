@@ -220,7 +220,6 @@ class StatusPush:
     state: PushState = PushState.PENDING
     tries: int = 0
     not_before: datetime | None = None
-    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +234,6 @@ class Notice:
     state: PushState = PushState.PENDING
     tries: int = 0
     not_before: datetime | None = None
-    seq: int | None = None
 
 
 class EntryKind(StrEnum):
