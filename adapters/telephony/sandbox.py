@@ -15,9 +15,11 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import format_datetime
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -58,6 +60,19 @@ class TwilioAccount:
     calls_per_second: float = 1.0
 
 
+class Live(Protocol):
+    """A call that goes on, over whatever it came."""
+
+    @property
+    def call(self) -> Call:
+        """What is shown of it."""
+        ...
+
+    def do(self, did: Did) -> None:
+        """Let somebody do something about it."""
+        ...
+
+
 class World:
     """All telephones and calls. `run` must be running for anything to ring.
 
@@ -86,7 +101,7 @@ class World:
         self._shelf = AudioShelf()
         self._phones: dict[str, Phone] = {}
         self._calls: dict[str, Call] = {}
-        self._going_on: dict[str, LiveCall] = {}
+        self._going_on: dict[str, Live] = {}
         self._queues: dict[str, asyncio.Queue[Call]] = {
             sid: asyncio.Queue() for sid in self.accounts
         }
@@ -129,6 +144,8 @@ class World:
             self._calls[call.sid] = call
             self.phone(call.order.to)
             if call.account_sid not in self.accounts:
+                if call.live:
+                    call.end(CallState.FAILED, By.NETWORK, None, self._clock.now())
                 continue
             if call.state is CallState.QUEUED:
                 self._enqueue(call)
@@ -170,13 +187,13 @@ class World:
         """End a call; raise `NotFound`."""
         self._talking(sid).do(Did(Deed.HANG_UP, by_hand=True))
 
-    def _ringing(self, number: str) -> LiveCall:
+    def _ringing(self, number: str) -> Live:
         for live in self._going_on.values():
             if live.call.order.to == number and live.call.state is CallState.RINGING:
                 return live
         raise NotFound("this phone does not ring")
 
-    def _talking(self, sid: str) -> LiveCall:
+    def _talking(self, sid: str) -> Live:
         live = self._going_on.get(sid)
         if live is None or live.call.state is not CallState.IN_PROGRESS:
             raise NotFound("no such call going on")
@@ -190,12 +207,27 @@ class World:
         if planned is not None:
             raise TwilioError(planned)
         call = Call(f"CA{secrets.token_hex(16)}", account.sid, order, self._clock.now())
-        self._calls[call.sid] = call
-        self.phone(order.to)
-        self._write(of_call(call))
+        self._note_call(call)
         self._enqueue(call)
-        self.changes.note()
         return call
+
+    @contextmanager
+    def held(self, live: Live) -> Iterator[None]:
+        """Let a call that comes over another line than Twilio's go on, to its end."""
+        self._note_call(live.call)
+        self._going_on[live.call.sid] = live
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            del self._going_on[live.call.sid]
+            self._done()
+
+    def _note_call(self, call: Call) -> None:
+        self._calls[call.sid] = call
+        self.phone(call.order.to)
+        self._write(of_call(call))
+        self.changes.note()
 
     def _enqueue(self, call: Call) -> None:
         self._under_way += 1
@@ -215,8 +247,8 @@ class World:
                 tasks,
                 self._token_of,
                 self.changes.note,
-                self._moved,
-                self._engaged,
+                self.moved,
+                self.engaged,
             )
             untold, self._untold = self._untold, []
             for call in untold:
@@ -247,7 +279,7 @@ class World:
             call.end(state, By.NETWORK, None, self._clock.now())
         reports = self._reports(call)
         reports.add("completed")
-        self._moved(call)
+        self.moved(call)
         reports.close()
         await reports.send_all()
         self._done()
@@ -263,7 +295,8 @@ class World:
         self._under_way -= 1
         self.changes.note()
 
-    def _engaged(self, call: Call) -> bool:
+    def engaged(self, call: Call) -> bool:
+        """Tell whether the telephone is on another call."""
         return any(
             other.call is not call
             and other.call.order.to == call.order.to
@@ -271,7 +304,8 @@ class World:
             for other in self._going_on.values()
         )
 
-    def _moved(self, call: Call) -> None:
+    def moved(self, call: Call) -> None:
+        """Write down how a call stands, and note that a page looks different."""
         self._write(of_state(call), durable=not call.live)
         self.changes.note()
 

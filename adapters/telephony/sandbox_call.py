@@ -49,6 +49,7 @@ class Deed(StrEnum):
     KEY = "key"
     HANG_UP = "hang_up"
     LIMIT = "limit"
+    CALLER_ENDS = "caller_ends"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Call:
     in_hand: bool = False
     playing: Playing | None = None
     listening: bool = False
+    live_sound: bool = False  # heard as it is spoken, not file by file
     played: int = 0
     keys: str = ""
     errors: list[str] = field(default_factory=list)
@@ -136,6 +137,7 @@ class Call:
             "silenced": self.silenced,
             "in_hand": self.in_hand,
             "listening": self.listening,
+            "live_sound": self.live_sound,
             "keys": self.keys,
             "playing": None
             if playing is None

@@ -22,6 +22,7 @@ examples:
   callahead demo                   start, print the page's address, open it in a browser
   callahead demo --port 9000       on another port
   callahead demo --factor 60       an hour of the clinic in a minute
+  callahead demo --sip             the clinic phones over a SIP trunk instead of Twilio
   callahead demo --fresh           forget the last demo and begin anew
 
 No account and no internet are needed. Stop it with Ctrl-C, or kill it: the next start goes on
@@ -51,6 +52,9 @@ def add_commands(
         "--port", type=_port, metavar="N", help="port (default: listen.port, 8080)"
     )
     command.add_argument("--fresh", action="store_true", help="begin anew")
+    command.add_argument(
+        "--sip", action="store_true", help="phone over SIP, with line cards and live sound"
+    )
     command.add_argument("--no-browser", action="store_true", help="do not open a browser")
     command.add_argument(
         "--factor", type=_factor, metavar="N", help="how fast the clinic's time goes (default: 1)"
@@ -91,6 +95,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             stop=compose.stop_on_signals(),
             fresh=arguments.fresh,
             factor=arguments.factor,
+            sip=arguments.sip,
             ready=ready,
         )
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 
 from adapters.telephony.sip.config import Config
-from adapters.telephony.sip.trunk import SipTrunk
+from tests.telephony.peers.branch_trunks import BranchTrunks
 from tests.telephony.peers.dialogue import Prompts
 from tests.telephony.peers.ports import Block, block_of_ports
 from tests.telephony.peers.sip_phone import SipPhone
@@ -24,7 +24,7 @@ class OpenTrunk(Protocol):
 
     async def __call__(
         self, *proxies: SipPhone | str | dict[str, Any], **settings: Any
-    ) -> SipTrunk: ...
+    ) -> BranchTrunks: ...
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ async def open_trunk(ports: Block) -> AsyncIterator[OpenTrunk]:
     """Start a trunk; several proxies make several trunks in one, tried in this order."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(*proxies: SipPhone | str | dict[str, Any], **settings: Any) -> SipTrunk:
+        async def start(*proxies: SipPhone | str | dict[str, Any], **settings: Any) -> BranchTrunks:
             trunks = [
                 trunk_settings(to, number) | settings for number, to in enumerate(proxies, start=1)
             ]
-            trunk = SipTrunk(config_of(ports, *trunks))
+            trunk = BranchTrunks(config_of(ports, *trunks))
             running = asyncio.create_task(trunk.run())
             stack.push_async_callback(_end, trunk, running)
             return trunk
@@ -84,7 +84,7 @@ async def open_trunk(ports: Block) -> AsyncIterator[OpenTrunk]:
         yield start
 
 
-async def _end(trunk: SipTrunk, running: asyncio.Task[None]) -> None:
+async def _end(trunk: BranchTrunks, running: asyncio.Task[None]) -> None:
     await trunk.close()
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

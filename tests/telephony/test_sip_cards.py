@@ -173,12 +173,12 @@ GATEWAY = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
     from adapters.telephony.sip.config import Config
-    from adapters.telephony.sip.trunk import SipTrunk
+    from tests.telephony.peers.branch_trunks import BranchTrunks
     from gateway.ivr.menu import Turn
     from tests.telephony.peers.dialogue import order
 
     async def main():
-        trunk = SipTrunk(Config.model_validate_json(sys.argv[1]))
+        trunk = BranchTrunks(Config.model_validate_json(sys.argv[1]))
         running = asyncio.create_task(trunk.run())
         line = await trunk.dial(order())
         await line.play(Turn("greeting", wait_s=60.0), Path(sys.argv[2]))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from adapters.telephony.sandbox_sip_message import read_sdp
 from gateway.core.model import Answer, CallResult
 from gateway.ivr.menu import HungUp, Lost, Turn
 from gateway.ports.telephony import NotAnswered
@@ -13,7 +14,6 @@ from tests.telephony.conftest import OpenTrunk
 from tests.telephony.peers.audio import likeness, tone
 from tests.telephony.peers.dialogue import Prompts, calling, order, script_of
 from tests.telephony.peers.phone_call import PhoneCall
-from tests.telephony.peers.sip_message import read_sdp
 from tests.telephony.peers.sip_phone import SipPhone
 
 pytestmark = pytest.mark.slow

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from adapters.telephony.sip.trunk import SipTrunk
+from adapters.telephony.sandbox_sip_message import sdp, tag_in, uri_in, write
 from gateway.core.model import Answer
 from tests.telephony.conftest import OpenTrunk
 from tests.telephony.peers.audio import likeness
+from tests.telephony.peers.branch_trunks import BranchTrunks
 from tests.telephony.peers.dialogue import Prompts, Told, calling, script_of
 from tests.telephony.peers.phone_call import PhoneCall
 from tests.telephony.peers.processes import owner_of
-from tests.telephony.peers.sip_message import sdp, tag_in, uri_in, write
 from tests.telephony.peers.sip_phone import SipPhone
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 class Victim:
     """A call in progress, and a stranger who knows the address of its line card."""
 
-    trunk: SipTrunk
+    trunk: BranchTrunks
     call: PhoneCall
     talk: asyncio.Task[Told]
     stranger: SipPhone

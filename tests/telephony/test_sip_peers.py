@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.telephony.sandbox_sip_message import Message, parse, read_sdp, sdp, split_stream
 from tests.telephony.peers import sipp
 from tests.telephony.peers.audio import (
     from_a_law,
@@ -24,7 +25,6 @@ from tests.telephony.peers.key_presses import Style, press, presses
 from tests.telephony.peers.pcap import write_pcap
 from tests.telephony.peers.ports import Block, block_of_ports
 from tests.telephony.peers.rtp import PCMA, Stream, heard_in, spoken, unpack
-from tests.telephony.peers.sip_message import Message, parse, read_sdp, sdp, split_stream
 from tests.telephony.peers.sip_phone import SipPhone
 from tests.telephony.peers.tones import frequencies, key_tone, noisy
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from adapters.telephony.sip.trunk import SipTrunk
+from adapters.telephony.sandbox_sip_message import uri_in
 from gateway.core.model import Answer, CallResult
 from gateway.ports.telephony import Limits, NotAnswered, NotPlaced
 from tests.telephony.conftest import OpenTrunk
+from tests.telephony.peers.branch_trunks import BranchTrunks
 from tests.telephony.peers.dialogue import Prompts, calling, order, script_of
 from tests.telephony.peers.digest import Guard
 from tests.telephony.peers.phone_call import PhoneCall
 from tests.telephony.peers.processes import owner_of
-from tests.telephony.peers.sip_message import uri_in
 from tests.telephony.peers.sip_phone import SipPhone
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def guarded(phone: SipPhone, *, code: int = 401, password: str = PASSWORD) -> No
     phone.guards_invites = True
 
 
-async def confirmed(trunk: SipTrunk, phone: SipPhone, prompts: Prompts) -> PhoneCall:
+async def confirmed(trunk: BranchTrunks, phone: SipPhone, prompts: Prompts) -> PhoneCall:
     """Hold one call to its end."""
     talk = calling(trunk, script_of(), prompts)
     call = await phone.picks_up()
@@ -166,7 +166,7 @@ async def test_a_dead_trunk_is_left_alone_for_a_while(
         call.answer()
         await call.press("1")
         await talk
-        assert trunk.limits("c1", "b1").name == "t2"
+        assert [one.rests for one in trunk.trunks] == [True, False]
 
 
 async def test_a_busy_patient_is_not_called_over_the_next_trunk(
@@ -205,9 +205,9 @@ async def test_each_branch_is_called_over_its_own_trunk(
         with pytest.raises(NotAnswered):
             await trunk.dial(order(branch="n"))
         assert (phone.invites, north.invites) == (0, 1)
-        assert trunk.serves("c1", "s")
-        assert not trunk.serves("c1", "elsewhere")
-        assert trunk.limits("c1", "n") == Limits("t2", 7, 3)
+        assert [one.config.name for one in trunk.of("c1", "s")] == ["t1"]
+        assert trunk.of("c1", "elsewhere") == []
+        assert trunk.trunks[1].limits("c1", "n") == Limits("t2", 7, 3)
 
 
 # Limits

@@ -7,7 +7,7 @@ a header as well that a form on another site cannot send.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from ipaddress import ip_address
@@ -24,7 +24,9 @@ from gateway.ports.schema_problems import StrictModel
 from gateway.service.assembly import Service
 from gateway.web.appointments import Appointments, checked_appointment
 from gateway.web.bodies import checked, json_response, read_json
+from gateway.web.clinics import merge_clinic
 from gateway.web.demo.feed import Feed, Update
+from gateway.web.demo.sound import sound_of
 from gateway.web.demo.town import Json, Town, TownClock
 from gateway.web.problems import Handler, answered, invalid
 
@@ -49,10 +51,14 @@ PAGE_HEADERS = {
 }
 STATIC = {
     "demo.css": "text/css",
+    "apps.css": "text/css",
     "demo.js": "text/javascript",
     "dom.js": "text/javascript",
     "calls.js": "text/javascript",
+    "live.js": "text/javascript",
+    "money.js": "text/javascript",
     "ring.js": "text/javascript",
+    "apps.js": "text/javascript",
     "chats.js": "text/javascript",
     "schedule.js": "text/javascript",
     "words.js": "text/javascript",
@@ -63,11 +69,27 @@ _LocalTime = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d$")]
 _Text = Annotated[str, Field(max_length=100)]
 
 
+MessageChannel = Literal["push", "whatsapp", "max", "telegram", "sms"]
+
+
 class SayModel(StrictModel):
     """A patient writes; `quote` is the id of the message it answers."""
 
     text: str = Field(min_length=1, max_length=TEXT_CHARS_MAX)
     quote: str | None = None
+    app: MessageChannel | None = None
+
+
+class ReadModel(StrictModel):
+    """A patient looks at one app, or at all of them."""
+
+    app: MessageChannel | None = None
+
+
+class OrderModel(StrictModel):
+    """Which channels every branch tries, and in which order."""
+
+    channels: Annotated[list[MessageChannel], Field(min_length=1, max_length=5)]
 
 
 class TapModel(StrictModel):
@@ -109,7 +131,8 @@ class ClockModel(StrictModel):
     factor: float = Field(ge=0, le=FACTOR_MAX)
 
 
-_SAY, _TAP = TypeAdapter(SayModel), TypeAdapter(TapModel)
+_SAY, _TAP, _READ = TypeAdapter(SayModel), TypeAdapter(TapModel), TypeAdapter(ReadModel)
+_ORDER = TypeAdapter(OrderModel)
 _KEY = TypeAdapter(KeyModel)
 _ACT, _VISIT, _CLOCK = TypeAdapter(ActModel), TypeAdapter(VisitModel), TypeAdapter(ClockModel)
 _STATUS = {
@@ -148,7 +171,13 @@ class DemoPages:
         app.router.add_post("/demo/chats/{number}/messages", change(self.say))
         app.router.add_post("/demo/chats/{number}/taps", change(self.tap))
         app.router.add_post("/demo/chats/{number}/read", change(self.read))
+        app.router.add_post(
+            "/demo/chats/{number}/bots/{app:max|telegram}/{deed:start|share|stop}",
+            change(self.bot),
+        )
+        app.router.add_post("/demo/channels", change(self.set_order))
         app.router.add_get("/demo/audio/{name:[0-9a-f]+}.wav", show(self.audio))
+        app.router.add_get("/demo/calls/{id}/sound", show(sound_of(self._town)))
         app.router.add_post("/demo/phones/{number}/{deed:answer|decline|ignore}", change(self.ring))
         app.router.add_post("/demo/calls/{id}/keys", change(self.press))
         app.router.add_post("/demo/calls/{id}/hang-up", change(self.hang_up))
@@ -256,7 +285,7 @@ class DemoPages:
     async def say(self, request: web.Request) -> None:
         """Write to the clinic."""
         said = checked(_SAY, await read_json(request, BODY_BYTES_MAX))
-        await self._town.say(self._number(request), said.text, said.quote)
+        await self._town.say(self._number(request), said.text, said.quote, said.app)
 
     async def tap(self, request: web.Request) -> None:
         """Tap a button."""
@@ -265,15 +294,24 @@ class DemoPages:
 
     async def read(self, request: web.Request) -> None:
         """Look at what has arrived."""
-        await self._town.read(self._number(request))
+        looked = checked(_READ, await read_json(request, BODY_BYTES_MAX))
+        await self._town.read(self._number(request), looked.app)
+
+    async def bot(self, request: web.Request) -> None:
+        """Open the clinic's bot in a messenger, show it one's number, or stop it."""
+        deeds = {
+            "start": self._town.start_bot,
+            "share": self._town.share_number,
+            "stop": self._town.stop_bot,
+        }
+        deeds[request.match_info["deed"]](self._number(request), request.match_info["app"])
 
     def _number(self, request: web.Request) -> str:
-        """Return the number of a phone that is there and can be written from."""
+        """Return the number of a phone that is there."""
         number = request.match_info["number"]
-        for chat in self._town.chats():
-            if chat["number"] == number and chat["has_account"]:
-                return number
-        raise NotFound
+        if not any(chat["number"] == number for chat in self._town.chats()):
+            raise NotFound
+        return number
 
     async def ring(self, request: web.Request) -> None:
         """Pick up a phone that rings, press the call away, or silence it."""
@@ -317,6 +355,19 @@ class DemoPages:
         )
 
     # What the staff does
+
+    async def set_order(self, request: web.Request) -> None:
+        """Change the channel order of every branch, as a PATCH of the clinic's API does."""
+        order = checked(_ORDER, await read_json(request, BODY_BYTES_MAX)).channels
+
+        def merged(stored: Mapping[str, object] | None) -> Mapping[str, object]:
+            if stored is None:
+                raise NotFound
+            branches = [{"id": b.id, "channels": order} for b in clinic.branches]
+            return merge_clinic(stored, {"branches": branches})
+
+        clinic = await self._service.clinics.clinic(self._clinic)
+        await self._service.clinics.change(self._clinic, merged)
 
     async def act(self, request: web.Request) -> None:
         """Do something to a visit."""

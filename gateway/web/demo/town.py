@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -10,10 +11,12 @@ Json: TypeAlias = dict[str, Any]
 class Town(Protocol):
     """A clinic's schedule and its patients' phones, in plain JSON.
 
-    Visits are appointments as the API takes them. A chat is `{number, has_account,
-    reads_at_once, messages}`, a message `{id, mine, at, text, kind, buttons, quote, state,
-    template}`, a call `{id, number, caller, state, at, ended_by, seconds, machine, silenced,
-    in_hand, listening, keys, playing: {audio, seconds, count}}`.
+    Visits are appointments as the API takes them. A chat is `{number, apps, reads_at_once,
+    messages}`; `apps` tells for each channel on the phone how it stands: `on`, `installed` (a
+    messenger without the clinic's bot), `off` (push), `gone` (an app that was removed). A message
+    is `{id, channel, mine, seen, at, text, kind, buttons, quote, state, template}`, a call `{id,
+    number, caller, state, at, ended_by, seconds, machine, silenced, in_hand, listening,
+    live_sound, keys, playing: {audio, seconds, count}}`.
     """
 
     def visits(self) -> tuple[Json, ...]:
@@ -32,20 +35,38 @@ class Town(Protocol):
         """Return the WAV file that a call was told to play; raise `NotFound`."""
         ...
 
+    def sound(self, call: str) -> AsyncIterator[bytes]:
+        """Return what is heard in a call from now on, where it is `live_sound`: 16-bit
+        little-endian samples at 8 kHz. Raises `NotFound`."""
+        ...
+
     async def changed(self, count: int) -> int:
         """Wait until there were more than `count` changes; return how many."""
         ...
 
-    async def say(self, number: str, text: str, quote: str | None) -> None:
-        """Write to the clinic from a patient's phone."""
+    async def say(self, number: str, text: str, quote: str | None, app: str | None = None) -> None:
+        """Write to the clinic in an app of a patient's phone, None: where it wrote last; raise
+        `NotFound`."""
         ...
 
     async def tap(self, number: str, message: str, button: int) -> None:
         """Tap a button of a message; raise `NotFound`."""
         ...
 
-    async def read(self, number: str) -> None:
-        """Look at everything that has arrived on a phone."""
+    async def read(self, number: str, app: str | None = None) -> None:
+        """Look at everything that has arrived in one app of a phone, or in all."""
+        ...
+
+    def start_bot(self, number: str, app: str) -> None:
+        """Open the clinic's bot in a messenger; raise `NotFound`."""
+        ...
+
+    def share_number(self, number: str, app: str) -> None:
+        """Let the clinic's bot know one's number; raise `NotFound`."""
+        ...
+
+    def stop_bot(self, number: str, app: str) -> None:
+        """Stop the clinic's bot; raise `NotFound`."""
         ...
 
     def answer(self, number: str) -> None:

@@ -1,11 +1,16 @@
-"""What the page shows: every visit and chat as an item of its own, so that only changes travel."""
+"""What the page shows: every visit and chat as an item of its own, so that only changes travel.
+
+Beside them stands the clinic: each branch's channel order and what today has cost, as the ledger
+has it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from gateway.core.case import Case, Contact, EntryKind
+from gateway.core.case import Attempt, Case, Contact, EntryKind
 from gateway.core.clinic import Branch, Clinic
 from gateway.core.explain import FunctionView, explain, text_of
 from gateway.core.hours import local
@@ -22,7 +27,7 @@ FLAGS = ("anonymous", "club", "service", "booked_online", "online_consultation")
 
 
 class View:
-    """Builds the items: `visit:<id>`, `chat:<number>` and `call:<id>`."""
+    """Builds the items: `clinic:<id>`, `visit:<id>`, `chat:<number>` and `call:<id>`."""
 
     def __init__(self, service: Service, town: Town, clinic: str) -> None:
         self._service = service
@@ -33,7 +38,7 @@ class View:
     async def items(self) -> dict[str, Json]:
         """Return everything that can be seen now."""
         clinic = await self._service.clinics.clinic(self._clinic)
-        found: dict[str, Json] = {}
+        found: dict[str, Json] = {f"clinic:{clinic.id}": await self._clinic_now(clinic)}
         people: dict[str, Json] = {}
         for visit in self._town.visits():
             item = await self._visit(visit, clinic)
@@ -47,6 +52,29 @@ class View:
         for call in self._town.calls()[-CALLS_SHOWN_MAX:]:
             found[f"call:{call['id']}"] = call
         return found
+
+    async def _clinic_now(self, clinic: Clinic) -> Json:
+        """Return the channel orders, and today's charges of all branches by channel.
+
+        A message that was charged and not delivered adds nothing: its reversal stands beside it.
+        """
+        money: dict[str, tuple[Decimal, int]] = {}
+        now = self._service.clock.now()
+        for branch in clinic.branches:
+            day = local(now, branch.timezone).date()
+            for charge in (await self._service.store.ledger(clinic.id, branch.id, day)).charges:
+                amount, count = money.get(charge.channel, (Decimal(0), 0))
+                count += 1 if charge.amount > 0 else -1
+                money[charge.channel] = (amount + charge.amount, count)
+        return {
+            "orders": {b.id: [channel.value for channel in b.channels] for b in clinic.branches},
+            "money": [
+                {"channel": channel, "amount": str(amount), "count": count}
+                for channel, (amount, count) in sorted(money.items())
+                if count
+            ],
+            "total": str(sum((amount for amount, _ in money.values()), Decimal(0))),
+        }
 
     async def _visit(self, visit: Json, clinic: Clinic) -> Json:
         branch = clinic.branch(visit["branch"]) or clinic.branches[0]
@@ -134,6 +162,18 @@ def _function(view: FunctionView, branch: Branch) -> Json:
         "later": _reasons(view.would_not_send),
         "next_at": _iso(view.next_at, branch) if view.next_at else None,
         "sent_at": _iso(sent[-1].started_at, branch) if sent and sent[-1].started_at else None,
+        "tries": [_try(attempt) for attempt in sent],
+    }
+
+
+def _try(attempt: Attempt) -> Json:
+    """Tell over which channel it went, how far it came, and what it cost."""
+    charged = attempt.price if attempt.price and not attempt.reversed else None
+    return {
+        "channel": attempt.channel.value,
+        "state": attempt.state.value,
+        "code": attempt.code,
+        "price": str(charged) if charged else None,
     }
 
 

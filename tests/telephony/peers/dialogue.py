@@ -12,12 +12,13 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from gateway.core.model import Answer, Appointment, CallResult, Person
 from gateway.ivr.menu import Heard, HungUp, Lost, Turn, resume, start
 from gateway.ivr.script import Limits, Script, State
 from gateway.ports.store import Ref
-from gateway.ports.telephony import CallOrder, Line, Trunk
+from gateway.ports.telephony import CallOrder, Line
 from tests.telephony.peers.audio import Samples, speech_like, write_wav
 
 NUMBER = "+79995550123"
@@ -55,6 +56,12 @@ class Prompts:
         self.paths = {
             name: write_wav(folder / f"{name}.wav", sound) for name, sound in self.samples.items()
         }
+
+
+class Dials(Protocol):
+    """Whatever can place a call."""
+
+    async def dial(self, order: CallOrder) -> Line: ...
 
 
 @dataclass
@@ -100,12 +107,12 @@ async def converse(line: Line, script: Script, prompts: Prompts) -> Told:
     return told
 
 
-async def call(trunk: Trunk, script: Script, prompts: Prompts, to: str = NUMBER) -> Told:
+async def call(trunk: Dials, script: Script, prompts: Prompts, to: str = NUMBER) -> Told:
     """Dial, hold the call, hang up."""
     return await converse(await trunk.dial(order(to)), script, prompts)
 
 
-def calling(trunk: Trunk, script: Script, prompts: Prompts, to: str = NUMBER) -> asyncio.Task[Told]:
+def calling(trunk: Dials, script: Script, prompts: Prompts, to: str = NUMBER) -> asyncio.Task[Told]:
     """Begin a call beside the test, which is the patient."""
     return asyncio.create_task(call(trunk, script, prompts, to))
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from tests.telephony.peers.sip_message import Message, uri_in
+from adapters.telephony.sandbox_sip_message import Message, uri_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.telephony.peers.audio import Samples
-from tests.telephony.peers.key_presses import Style, presses
-from tests.telephony.peers.rtp import spoken
-from tests.telephony.peers.rtp_port import RtpPort
-from tests.telephony.peers.sip_message import (
+from adapters.telephony.sandbox_sip_message import (
     Message,
     read_sdp,
     response,
@@ -21,6 +17,10 @@ from tests.telephony.peers.sip_message import (
     user_in,
     write,
 )
+from tests.telephony.peers.audio import Samples
+from tests.telephony.peers.key_presses import Style, presses
+from tests.telephony.peers.rtp import spoken
+from tests.telephony.peers.rtp_port import RtpPort
 
 if TYPE_CHECKING:
     from tests.telephony.peers.sip_phone import SipPhone

@@ -18,9 +18,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
+from adapters.telephony.sandbox_sip_message import Message, parse, response, split_stream
 from tests.telephony.peers.digest import Guard
 from tests.telephony.peers.phone_call import T1, PhoneCall, Send
-from tests.telephony.peers.sip_message import Message, parse, response, split_stream
 
 
 class SipPhone:

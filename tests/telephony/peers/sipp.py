@@ -200,8 +200,12 @@ class Sipp:
         calls: int = 1,
         transport: str = "u1",
         options: Iterable[str] = (),
+        patience_s: int = 25,
     ) -> AsyncIterator[Sipp]:
-        """Start it; at the end of the block it is gone. `transport`: u1 is UDP, t1 is TCP."""
+        """Start it; at the end of the block it is gone. `transport`: u1 is UDP, t1 is TCP.
+
+        It gives up after `patience_s` seconds, whatever still goes on.
+        """
         binary = shutil.which("sipp")
         if binary is None:
             pytest.fail("sipp is needed; scripts/system_packages.sh names what to install")
@@ -209,7 +213,7 @@ class Sipp:
         command = [
             binary, "-sf", "scenario.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1",
             "-p", str(port), "-mp", str(media_port), "-m", str(calls), "-t", transport,
-            "-nostdin", "-timeout", "25", "-timeout_error",
+            "-nostdin", "-timeout", str(patience_s), "-timeout_error",
             "-trace_err", "-error_file", "errors.log",
             "-trace_msg", "-message_file", "messages.log", *options,
         ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from gateway.errors import NotFound
@@ -10,7 +11,9 @@ from tests.web.support import NUMBER, appointment
 
 MESSAGE: dict[str, Any] = {
     "id": "wamid.1",
+    "channel": "whatsapp",
     "mine": False,
+    "seen": False,
     "at": "2026-11-23T08:00:00+00:00",
     "text": "Просим подтвердить",
     "kind": "template",
@@ -33,6 +36,7 @@ CALL: dict[str, Any] = {
     "silenced": False,
     "in_hand": True,
     "listening": False,
+    "live_sound": False,
     "keys": "",
     "playing": None,
 }
@@ -44,15 +48,22 @@ class PaperTown:
     def __init__(self) -> None:
         self.appointments: dict[str, dict[str, Any]] = {"A-1": appointment()}
         self.phones: list[dict[str, Any]] = [
-            {"number": NUMBER, "has_account": True, "reads_at_once": False, "messages": [MESSAGE]},
+            {
+                "number": NUMBER,
+                "apps": {"whatsapp": "on", "sms": "on"},
+                "reads_at_once": False,
+                "messages": [MESSAGE],
+            },
             {
                 "number": "+79990000002",
-                "has_account": False,
+                "apps": {"sms": "on"},
                 "reads_at_once": False,
                 "messages": [],
             },
         ]
         self.done: list[tuple[Any, ...]] = []
+        self.spoken: list[bytes] = []
+        self.goes_on = False
 
     def visits(self) -> tuple[dict[str, Any], ...]:
         return tuple(self.appointments.values())
@@ -67,6 +78,17 @@ class PaperTown:
         if name != "a1":
             raise NotFound
         return b"RIFF"
+
+    def sound(self, call: str) -> AsyncIterator[bytes]:
+        if call != CALL["id"]:
+            raise NotFound
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for piece in self.spoken:
+            yield piece
+        if self.goes_on:
+            await asyncio.Event().wait()
 
     def answer(self, number: str) -> None:
         if number != NUMBER:
@@ -89,16 +111,27 @@ class PaperTown:
         await asyncio.Event().wait()
         return count
 
-    async def say(self, number: str, text: str, quote: str | None) -> None:
-        self.done.append(("say", number, text, quote))
+    async def say(self, number: str, text: str, quote: str | None, app: str | None = None) -> None:
+        if app == "max":
+            raise NotFound
+        self.done.append(("say", number, text, quote, app))
 
     async def tap(self, number: str, message: str, button: int) -> None:
         if message != MESSAGE["id"]:
             raise NotFound
         self.done.append(("tap", number, message, button))
 
-    async def read(self, number: str) -> None:
-        self.done.append(("read", number))
+    async def read(self, number: str, app: str | None = None) -> None:
+        self.done.append(("read", number, app))
+
+    def start_bot(self, number: str, app: str) -> None:
+        self.done.append(("start", number, app))
+
+    def share_number(self, number: str, app: str) -> None:
+        self.done.append(("share", number, app))
+
+    def stop_bot(self, number: str, app: str) -> None:
+        self.done.append(("stop", number, app))
 
     def put(self, appointment: dict[str, Any]) -> None:
         self.appointments[str(appointment["id"])] = appointment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -127,11 +127,37 @@ async def test_patients_write_tap_and_read(page: Page) -> None:
     assert await page.post(f"{CHAT}/messages", {"text": "1", "quote": "wamid.1"}) == 200
     assert await page.post(f"{CHAT}/taps", {"message": "wamid.1", "button": 2}) == 200
     assert await page.post(f"{CHAT}/read", {}) == 200
+    assert await page.post(f"{CHAT}/messages", {"text": "стоп", "app": "sms"}) == 200
+    assert await page.post(f"{CHAT}/read", {"app": "push"}) == 200
+    for deed in ("start", "share", "stop"):
+        assert await page.post(f"{CHAT}/bots/max/{deed}", {}) == 200
     assert page.town.done == [
-        ("say", NUMBER, "1", "wamid.1"),
+        ("say", NUMBER, "1", "wamid.1", None),
         ("tap", NUMBER, "wamid.1", 2),
-        ("read", NUMBER),
+        ("read", NUMBER, None),
+        ("say", NUMBER, "стоп", None, "sms"),
+        ("read", NUMBER, "push"),
+        ("start", NUMBER, "max"),
+        ("share", NUMBER, "max"),
+        ("stop", NUMBER, "max"),
     ]
+
+
+@pytest.mark.rule("G-1")
+async def test_one_switch_changes_the_order_of_every_branch(page: Page, web_edge: Edge) -> None:
+    """As the clinic's own API would: the rest of the settings stays."""
+    before = await web_edge.service.clinics.clinic("zdorovie")
+    assert await page.post("/demo/channels", {"channels": ["max", "sms"]}) == 200
+    _, settings = await web_edge.call("GET", "/v1/clinics/zdorovie")
+    assert [branch["channels"] for branch in settings["branches"]] == [["max", "sms"]] * len(
+        before.branches
+    )
+    changed = (await web_edge.service.clinics.clinic("zdorovie")).branches[0]
+    assert replace(changed, channels=before.branches[0].channels) == before.branches[0]
+    _, state = await page.get("/demo/state")
+    assert set(map(tuple, state["items"]["clinic:zdorovie"]["orders"].values())) == {("max", "sms")}
+    for wrong in ([], ["call"], ["max", "max"], ["fax"]):
+        assert await page.post("/demo/channels", {"channels": wrong}) == 422
 
 
 @pytest.mark.parametrize(
@@ -145,7 +171,10 @@ async def test_patients_write_tap_and_read(page: Page) -> None:
         (f"{CHAT}/messages", {"text": ""}, 422),
         (f"{CHAT}/messages", {"text": "1", "other": 1}, 422),
         (f"{CHAT}/taps", {"message": "wamid.9", "button": 0}, 404),
-        ("/demo/chats/%2B79990000002/messages", {"text": "1"}, 404),
+        (f"{CHAT}/messages", {"text": "1", "app": "max"}, 404),
+        (f"{CHAT}/messages", {"text": "1", "app": "fax"}, 422),
+        (f"{CHAT}/bots/sms/start", {}, 404),
+        (f"{CHAT}/bots/max/explode", {}, 404),
         ("/demo/chats/%2B70000000000/messages", {"text": "1"}, 404),
         ("/demo/schedule/A-9", {"action": "confirm"}, 404),
         ("/demo/schedule/A-1", {"action": "explode"}, 422),

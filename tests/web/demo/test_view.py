@@ -41,6 +41,23 @@ async def test_every_function_has_its_state_and_reasons_in_both_languages(web_ed
     assert reason["ru"] != reason["en"]
 
 
+@pytest.mark.rule("T-3", "G-4")
+async def test_today_costs_what_the_ledger_says(web_edge: Edge) -> None:
+    """Over which channels a visit was tried, and what that cost, stands with the visit too."""
+    town = PaperTown()
+    clinic = (await items(web_edge, town))["clinic:zdorovie"]
+    assert (clinic["money"], clinic["total"]) == ([], "0")
+    assert all(clinic["orders"].values())
+    await web_edge.recorded()
+    await web_edge.work()
+    found = await items(web_edge, town)
+    (money,) = found["clinic:zdorovie"]["money"]
+    (tried,) = found["visit:A-1"]["does"]["confirmation"]["tries"]
+    assert tried["channel"] == money["channel"] == "whatsapp"
+    assert tried["price"] == "2"
+    assert (money["amount"], found["clinic:zdorovie"]["total"]) == (str(2 * money["count"]),) * 2
+
+
 @pytest.mark.rule("C-13")
 async def test_an_answer_unclear_twice_needs_attention(web_edge: Edge) -> None:
     await web_edge.recorded()

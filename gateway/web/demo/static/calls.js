@@ -1,6 +1,7 @@
 // Calls: what rings, the phone's screen with its keys, and the robot's voice.
 
 import { ask, h, icon, initials, phone } from "./dom.js";
+import * as live from "./live.js";
 import { isOn, ring, setOn } from "./ring.js";
 import { clock, t } from "./words.js";
 
@@ -181,7 +182,7 @@ function talkingBody(call) {
   );
   return [
     h("p", { class: "status", role: "status" }, h("span", { class: "waves", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i")), h("span", { class: "what" })),
-    h("button", { type: "button", class: "button small unmute", hidden: true, onclick: () => voice.play().then(drawVoice) }, t().unmute),
+    h("button", { type: "button", class: "button small unmute", hidden: true, onclick: () => (call.live_sound ? live.unlock() : voice.play()).then(drawVoice) }, t().unmute),
     h("p", { class: "typed", "aria-label": t().typed }),
     h("div", { class: "keys", role: "group", "aria-label": t().keypad }, keys),
     h("div", { class: "deeds" }, round("refuse", "hang", t().hang_up, () => hangUp(call))),
@@ -212,7 +213,7 @@ function drawVoice() {
   screen.classList.toggle("speaks", speaks);
   const text = speaks ? t().robot_speaks : call.listening ? t().robot_listens : t().connecting;
   if (what.textContent !== text) what.textContent = text;
-  const stuck = speaks && voice.paused && !voice.ended;
+  const stuck = speaks && (call.live_sound ? live.isStuck() : voice.paused && !voice.ended);
   screen.querySelector(".unmute").hidden = !stuck;
 }
 
@@ -246,15 +247,21 @@ export function line(call) {
 // The robot's voice: the very file that the call was told to play
 
 function unlock() {
+  live.unlock();
   voice.play().catch(() => {});
 }
 
 function play() {
   const call = all().find((item) => item.state === TALKS && item.in_hand && held.has(item.id)) || reloaded();
   if (!call) {
+    live.listen(null, drawVoice);
     // The clinic hangs up after its last word: what is still to be heard is heard to its end.
     const last = all().find((item) => held.has(item.id));
     if (last && last.ended_by === "patient") voice.pause();
+    return;
+  }
+  if (call.live_sound) {
+    live.listen(call.id, drawVoice);
     return;
   }
   const playing = call.playing;

@@ -1,5 +1,6 @@
 // Patients' phones: the list, and the open chat.
 
+import { canWrite, closed, isNews, isUnread, leave, messagesIn, openApp, pick, strip } from "./apps.js";
 import { ask, flash, h, icon, initials, phone } from "./dom.js";
 import { clock, day, dayName, page, t } from "./words.js";
 import { isAsked } from "./schedule.js";
@@ -17,8 +18,8 @@ export function begin(state, handlers) {
 }
 
 export const nameOf = (chat) => chat.name || t().stranger;
-const unreadOf = (chat) => chat.messages.filter((m) => !m.mine && m.state !== "read" && m.state !== "failed").length;
-const newest = (chat) => chat.messages[chat.messages.length - 1];
+const unreadOf = (chat) => chat.messages.filter(isUnread).length;
+const newest = (chat) => chat.messages.filter(isNews).pop();
 const newestCall = (chat) => callsOf(chat.number).pop();
 const isGoingOn = (call) => Boolean(call) && (call.state === "ringing" || call.state === "in-progress");
 
@@ -84,6 +85,7 @@ function build(chat) {
   const name = h("b", {});
   const time = h("time", {});
   const last = h("span", { class: "last" });
+  const dot = h("span", { class: "dot" });
   const badge = h("b", { class: "badge" });
   const avatar = h("span", { class: `avatar a${Number(chat.number.slice(-2)) % 6}`, "aria-hidden": "true" });
   const tag = h("span", { class: "tag" });
@@ -91,7 +93,7 @@ function build(chat) {
     "button",
     { type: "button", "aria-current": String(chat.number === current), onclick: () => (location.hash = `chat/${chat.number}`) },
     avatar,
-    h("span", { class: "text" }, h("span", { class: "row" }, name, time), h("span", { class: "row" }, last, tag, badge)),
+    h("span", { class: "text" }, h("span", { class: "row" }, name, time), h("span", { class: "row" }, dot, last, tag, badge)),
   );
   const element = h("li", { "data-number": chat.number }, button);
   const fill = (now) => {
@@ -105,16 +107,20 @@ function build(chat) {
     const text = message ? message.text.replace(/\s+/g, " ") : phone(now.number);
     if (called) last.textContent = `${t().call_of_clinic}: ${callWords(call)}`;
     else last.textContent = message && message.mine ? `${t().you}: ${text}` : text;
+    dot.className = `dot ${message && !called ? message.channel : ""}`;
+    dot.title = message && !called ? t().channels[message.channel] : "";
+    dot.hidden = !message || Boolean(called);
     element.classList.toggle("rings", Boolean(call) && call.state === "ringing");
     const unread = unreadOf(now);
     badge.hidden = !unread;
     badge.textContent = unread;
     badge.setAttribute("aria-label", t().unread(unread));
     const asked = now.visits.some((id) => world.visits.has(id) && isAsked(world.visits.get(id)));
+    const alone = now.reads_at_once && message && message.buttons.length > 0;
     const going = isGoingOn(call);
-    tag.textContent = going ? (call.state === "ringing" ? t().rings_short : t().talks) : !now.has_account ? t().no_whatsapp : asked ? (now.reads_at_once ? t().alone : t().asked) : "";
-    tag.className = `tag ${going ? "calling" : now.has_account && asked && !now.reads_at_once ? "asked" : ""}`;
-    tag.title = asked && now.reads_at_once ? t().alone_hint : "";
+    tag.textContent = going ? (call.state === "ringing" ? t().rings_short : t().talks) : asked ? (alone ? t().alone : t().asked) : now.apps.whatsapp ? "" : t().no_whatsapp;
+    tag.className = `tag ${going ? "calling" : asked && !alone ? "asked" : ""}`;
+    tag.title = asked && alone ? t().alone_hint : "";
     tag.hidden = !tag.textContent;
     element.classList.toggle("none", !message && !call);
   };
@@ -130,11 +136,16 @@ function drawChat(anew) {
     box.replaceChildren(world.steps("welcome") || h("div", { class: "nothing" }));
     return;
   }
-  if (!anew && box.dataset.number === current) {
-    drawMessages(chat);
+  const app = openApp(chat);
+  const shape = `${current}|${app}|${JSON.stringify(chat.apps)}`;
+  if (!anew && box.dataset.shape === shape) {
+    // What has not changed stays: somebody may be about to click on it.
+    const [old, now] = [document.querySelector(".apps"), apps(chat, app)];
+    if (old.dataset.unread !== now.dataset.unread) old.replaceWith(now);
+    drawMessages(chat, app);
     return;
   }
-  box.dataset.number = current;
+  box.dataset.shape = shape;
   const patients = chat.patients.length ? t().for_patient(chat.patients.map((name) => name.split(" ").slice(0, 2).join(" ")).join(", ")) : phone(chat.number);
   const head = h(
     "div",
@@ -142,13 +153,24 @@ function drawChat(anew) {
     h("button", { type: "button", class: "quiet to-list", "aria-label": t().to_list, onclick: () => (location.hash = "chats") }, icon("back")),
     h("span", { class: `avatar a${Number(chat.number.slice(-2)) % 6}`, "aria-hidden": "true" }, initials(nameOf(chat))),
     h("div", {}, h("h3", {}, nameOf(chat)), h("p", {}, patients)),
+    leave(chat, app),
   );
   const talk = h("div", { class: "talk", id: "talk", tabindex: "0", role: "log", "aria-label": nameOf(chat) });
-  box.replaceChildren(head, talk, chat.has_account ? composer(chat) : h("p", { class: "closed" }, t().no_account_text));
-  drawMessages(chat, true);
+  talk.classList.add(app);
+  box.replaceChildren(head, apps(chat, app), talk, canWrite(chat, app) ? composer(chat, app) : closed(chat, app));
+  drawMessages(chat, app, true);
 }
 
-function composer(chat) {
+function apps(chat, open) {
+  return strip(chat, open, (app) => {
+    pick(chat.number, app);
+    quoted = null;
+    drawChat(true);
+    markRead();
+  });
+}
+
+function composer(chat, app) {
   const input = h("textarea", { rows: "1", maxlength: "4096", placeholder: t().message, "aria-label": t().message_hint });
   input.value = drafts.get(chat.number) || "";
   input.addEventListener("input", () => {
@@ -172,7 +194,7 @@ function composer(chat) {
     const text = input.value.trim();
     if (!text || form.dataset.busy) return;
     form.dataset.busy = "1";
-    if (await say(chat.number, text)) {
+    if (await say(chat.number, text, app)) {
       input.value = "";
       drafts.delete(chat.number);
       fit(input);
@@ -183,7 +205,7 @@ function composer(chat) {
   const tries = h(
     "div",
     { class: "tries", role: "group", "aria-label": t().try },
-    t().tries.map((text) => h("button", { type: "button", onclick: () => say(chat.number, text) }, text)),
+    t().tries.map((text) => h("button", { type: "button", onclick: () => say(chat.number, text, app) }, text)),
   );
   return h("div", { class: "answer" }, tries, h("div", { class: "quoting", id: "quoting", hidden: true }), form);
 }
@@ -193,9 +215,9 @@ function fit(input) {
   input.style.height = `${Math.min(input.scrollHeight, 120)}px`;
 }
 
-async function say(number, text) {
+async function say(number, text, app) {
   const quote = quoted;
-  const done = await ask(`/demo/chats/${encodeURIComponent(number)}/messages`, { text, quote });
+  const done = await ask(`/demo/chats/${encodeURIComponent(number)}/messages`, { text, quote, app });
   if (done) setQuote(null);
   return done;
 }
@@ -214,13 +236,13 @@ function setQuote(message) {
   document.querySelector(".compose textarea").focus();
 }
 
-function drawMessages(chat, anew) {
+function drawMessages(chat, app, anew) {
   const talk = document.getElementById("talk");
   const atEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < 80;
   const known = new Map([...talk.querySelectorAll("[data-message]")].map((e) => [e.dataset.message, e]));
   const wanted = [];
   let lastDay = null;
-  const entries = [...chat.messages, ...callsOf(chat.number)].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const entries = [...messagesIn(chat, app), ...callsOf(chat.number)].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   for (const message of entries) {
     const key = day(new Date(message.at));
     if (key !== lastDay) {
@@ -233,29 +255,36 @@ function drawMessages(chat, anew) {
       continue;
     }
     const old = known.get(message.id);
-    if (old) fillTicks(old, message);
-    wanted.push(old || bubble(chat, message, !anew));
+    if (old && old.dataset.buttons === String(message.buttons.length)) fillTicks(old, message);
+    wanted.push(old && old.dataset.buttons === String(message.buttons.length) ? old : line(chat, message, !anew));
   }
   if (!wanted.length) {
-    wanted.push(h("div", { class: "nothing" }, h("b", {}, t().no_messages), h("p", {}, chat.has_account ? t().no_messages_text : t().no_account_text)));
+    wanted.push(h("div", { class: "nothing" }, h("b", {}, t().no_messages), h("p", {}, t().no_messages_text)));
   }
   talk.replaceChildren(...wanted);
   if (anew || atEnd) talk.scrollTop = talk.scrollHeight;
+}
+
+function line(chat, message, fresh) {
+  if (message.kind !== "contact") return bubble(chat, message, fresh);
+  return h("p", { class: "call-line", "data-message": message.id, "data-buttons": "0" }, icon("call"), t().shared_number);
 }
 
 function bubble(chat, message, fresh) {
   const source = message.quote && chat.messages.find((m) => m.id === message.quote);
   const element = h(
     "div",
-    { class: `message ${message.mine ? "mine" : "theirs"} ${fresh ? "fresh" : ""}`, "data-message": message.id },
+    { class: `message ${message.mine ? "mine" : "theirs"} ${message.kind === "push" ? "notice" : ""} ${fresh ? "fresh" : ""}`, "data-message": message.id, "data-buttons": String(message.buttons.length) },
     h(
       "div",
       { class: "bubble" },
       h("span", { class: "hidden" }, message.mine ? t().you : t().us),
       source ? h("p", { class: "cited" }, h("b", {}, source.mine ? t().you : t().us), h("span", {}, source.text.replace(/\s+/g, " "))) : null,
+      message.kind === "push" ? h("p", { class: "from" }, icon("bell"), world.clinic.name) : null,
       h("p", { class: "said" }, linked(message.text)),
+      message.link ? h("p", { class: "opens" }, h("a", { href: message.link, target: "_blank", rel: "noopener" }, t().open_visit_page)) : null,
       h("span", { class: "meta" }, h("time", { datetime: message.at }, clock(new Date(message.at))), h("span", { class: "tick" })),
-      h("button", { type: "button", class: "reply", "aria-label": t().quote, title: t().quote }, icon("quote")),
+      quotable(message) ? h("button", { type: "button", class: "reply", "aria-label": t().quote, title: t().quote }, icon("quote")) : null,
     ),
     message.buttons.length
       ? h(
@@ -269,14 +298,17 @@ function bubble(chat, message, fresh) {
   );
   element.querySelector(".bubble").addEventListener("click", (event) => {
     if (event.target.closest("a") || String(getSelection())) return;
-    if (chat.has_account) setQuote(message);
+    if (quotable(message)) setQuote(message);
   });
   fillTicks(element, message);
   return element;
 }
 
+const quotable = (message) => ["whatsapp", "max", "telegram"].includes(message.channel);
+
 function fillTicks(element, message) {
   const tick = element.querySelector(".tick");
+  if (!tick || message.mine === false && message.channel !== "whatsapp") return;
   const state = message.mine ? "delivered" : message.state;
   if (tick.dataset.state === state) return;
   tick.dataset.state = state;
@@ -299,9 +331,11 @@ async function markRead() {
   const chat = current && world.chats.get(current);
   const seen = document.visibilityState === "visible" && document.body.dataset.tab === "chats";
   const wide = matchMedia("(min-width: 900px)").matches;
-  if (!chat || reading || !(seen || wide) || !chat.messages.some((m) => !m.mine && m.state === "delivered")) return;
+  if (!chat || reading || !(seen || wide)) return;
+  const app = openApp(chat);
+  if (!messagesIn(chat, app).some(isUnread)) return;
   reading = true;
-  await ask(`/demo/chats/${encodeURIComponent(chat.number)}/read`, {});
+  await ask(`/demo/chats/${encodeURIComponent(chat.number)}/read`, { app });
   setTimeout(() => (reading = false), 400);
 }
 

@@ -3,6 +3,7 @@
 import * as calls from "./calls.js";
 import * as chats from "./chats.js";
 import { ask, h, post } from "./dom.js";
+import * as money from "./money.js";
 import * as schedule from "./schedule.js";
 import { day, local, page, seconds, short, t, weekday } from "./words.js";
 
@@ -14,6 +15,7 @@ const world = {
   visits: new Map(),
   chats: new Map(),
   calls: new Map(),
+  clinics: new Map(),
   reasons: new Map(),
   clinic: { id: "demo", name: "" },
   live: false,
@@ -24,7 +26,7 @@ const world = {
   steps,
 };
 
-const kinds = { visit: world.visits, chat: world.chats, call: world.calls };
+const kinds = { visit: world.visits, chat: world.chats, call: world.calls, clinic: world.clinics };
 
 // What has changed
 
@@ -47,7 +49,7 @@ function take(update) {
       for (const id of map.keys()) if (!keys.has(`${kind}:${id}`)) update.items[`${kind}:${id}`] = null;
     }
   }
-  const changed = { visit: new Map(), chat: new Map(), call: new Map() };
+  const changed = { visit: new Map(), chat: new Map(), call: new Map(), clinic: new Map() };
   for (const [key, item] of Object.entries(update.items)) {
     const kind = key.slice(0, key.indexOf(":"));
     const map = kinds[kind];
@@ -61,6 +63,7 @@ function take(update) {
   }
   byId("clinic").textContent = update.clinic.name;
   showSpeed();
+  if (changed.clinic.size) money.show();
   if (changed.visit.size) schedule.show(changed.visit);
   if (changed.visit.size || changed.chat.size) chats.show(changed.chat);
   if (!world.live) follow();
@@ -235,9 +238,11 @@ byId("language").addEventListener("click", () => {
   schedule.show(new Map(), true);
   chats.show(new Map(), true);
   calls.show(true);
+  money.show();
 });
 
 schedule.begin(world, { openChat: (number) => (location.hash = `chat/${number}`), openMove });
+money.begin(world);
 chats.begin(world, { showTab, mark: schedule.mark, callsOf: calls.callsOf, callLine: calls.line, callWords: calls.words, showCall: calls.show });
 calls.begin(world, { openNumber: chats.openNumber, openChat: (number) => (location.hash = `chat/${number}`) });
 showTab("schedule");

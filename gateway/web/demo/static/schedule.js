@@ -228,6 +228,7 @@ function about(visit, name, title) {
   } else if (view.sent_at && !["not_sent", "failed"].includes(view.state)) {
     lines.push(h("p", {}, t().sent_at(when(new Date(view.sent_at), now))));
   }
+  if (view.tries.length) lines.push(h("ul", { class: "tries-made" }, view.tries.map(attempt)));
   const reasons = view.reasons.length ? view.reasons : view.later;
   if (reasons.length) {
     const heading = view.reasons.length ? t().why_title : t().later_title;
@@ -235,6 +236,12 @@ function about(visit, name, title) {
     lines.push(h("ul", { class: "reasons" }, reasons.map((r) => h("li", {}, r[page.language]))));
   }
   return lines;
+}
+
+function attempt(one) {
+  const state = one.channel === "call" ? t().call_states[one.state] : t().message_states[one.state];
+  const words = `${state || one.state}${one.code ? ` (${one.code})` : ""}${one.price ? `, ${t().rubles(one.price)}` : ""}`;
+  return h("li", { class: one.state === "failed" ? "failed" : "" }, h("span", { class: `dot ${one.channel}`, "aria-hidden": "true" }), h("b", {}, t().channels[one.channel]), ` ${words}`);
 }
 
 // One visit in full
@@ -325,6 +332,7 @@ function line(entry) {
   for (const key of ["status", "from", "to"]) data[key] = t().statuses[data[key]] || data[key];
   data.function = t().functions[entry.function] || "";
   data.purpose = t().purposes[data.purpose] || data.purpose;
+  data.channel = t().channels[data.channel] || data.channel;
   data.state = t().message_states[data.state] || data.state;
   data.call = t().call_results[data.result] || t().call_states[entry.data.state] || entry.data.state;
   data.answer = t().answers[data.answer] || data.answer;

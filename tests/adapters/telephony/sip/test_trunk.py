@@ -12,12 +12,13 @@ import pytest
 
 from adapters.telephony.sip import trunk as trunk_module
 from adapters.telephony.sip.config import Config
-from adapters.telephony.sip.trunk import SipTrunk
+from gateway.core.model import CallResult
 from gateway.errors import InvalidInput
 from gateway.ivr.menu import Key, Turn
-from gateway.ports.telephony import NotPlaced
+from gateway.ports.telephony import NotAnswered, NotPlaced
 from tests.adapters.telephony.sip.support import until
 from tests.adapters.telephony.sip.tls_front import Certificate, certificate_for, tls_front
+from tests.telephony.peers.branch_trunks import BranchTrunks
 from tests.telephony.peers.dialogue import order
 from tests.telephony.peers.digest import Guard
 from tests.telephony.peers.ports import Block
@@ -42,8 +43,8 @@ def config(ports: Block, *trunks: dict[str, Any]) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def running(ports: Block, *trunks: dict[str, Any]) -> AsyncIterator[SipTrunk]:
-    trunk = SipTrunk(config(ports, *trunks))
+async def running(ports: Block, *trunks: dict[str, Any]) -> AsyncIterator[BranchTrunks]:
+    trunk = BranchTrunks(config(ports, *trunks))
     serving = asyncio.create_task(trunk.run())
     try:
         yield trunk
@@ -55,18 +56,18 @@ async def running(ports: Block, *trunks: dict[str, Any]) -> AsyncIterator[SipTru
 async def test_a_branch_has_the_trunks_that_are_meant_for_it(phone: SipPhone, ports: Block) -> None:
     first = settings(phone, "first", serves=[{"clinic": "c1", "branches": ["b1"]}], lines=7)
     second = settings(phone, "second", serves=[{"clinic": "c1"}], per_second=2.0)
-    trunk = SipTrunk(config(ports, first, second))
-    assert trunk.serves("c1", "b1")
-    assert trunk.serves("c1", "b9")
-    assert not trunk.serves("c2", "b1")
-    assert trunk.limits("c1", "b1").name == "first"
-    assert trunk.limits("c1", "b1").lines == 7
-    assert trunk.limits("c1", "b9").per_second == 2.0
-    with pytest.raises(LookupError):
-        trunk.limits("c2", "b1")
+    trunks = BranchTrunks(config(ports, first, second))
+    assert [one.config.name for one in trunks.of("c1", "b1")] == ["first", "second"]
+    assert [one.config.name for one in trunks.of("c1", "b9")] == ["second"]
+    assert trunks.of("c2", "b1") == []
+    limits = [trunk.limits("c1", "b1") for trunk in trunks.trunks]
+    assert [(one.name, one.lines, one.per_second) for one in limits] == [
+        ("first", 7, 100.0),
+        ("second", 4, 2.0),
+    ]
     with pytest.raises(NotPlaced, match="no_trunk"):
-        await trunk.dial(order(clinic="c2"))
-    await trunk.close()
+        await trunks.dial(order(clinic="c2"))
+    await trunks.close()
 
 
 @pytest.mark.rule("H-7")
@@ -80,21 +81,47 @@ async def test_calls_keep_to_the_trunks_pace(phone: SipPhone, ports: Block) -> N
         assert phone.invites == 4
 
 
-async def test_a_trunk_that_failed_is_tried_last_for_a_while(
-    phone: SipPhone, ports: Block, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_trunk_that_failed_is_tried_last_for_a_while(phone: SipPhone, ports: Block) -> None:
     async with SipPhone() as other:
         phone.refuses, other.refuses = 503, 486
-        async with running(ports, settings(phone, "a"), settings(other, "b")) as trunk:
-            await asyncio.gather(trunk.dial(order()), return_exceptions=True)
-            assert (phone.invites, other.invites) == (1, 1)
-            assert trunk.limits("c1", "b1").name == "b"
-            await asyncio.gather(trunk.dial(order()), return_exceptions=True)
-            assert (phone.invites, other.invites) == (1, 2)
-            monkeypatch.setattr(trunk_module, "REST_S", 0.0)
-            other.refuses = 503
-            await asyncio.gather(trunk.dial(order()), return_exceptions=True)
+        async with running(ports, settings(phone, "a"), settings(other, "b")) as trunks:
+
+            async def dial(number: str) -> None:
+                await asyncio.gather(trunks.dial(order(number)), return_exceptions=True)
+
+            await dial("+79995550101")
+            assert not trunks.trunks[0].rests  # it may be this number
+            await dial("+79995550102")
+            assert [trunk.rests for trunk in trunks.trunks] == [True, False]
+            assert (phone.invites, other.invites) == (2, 2)
+            await dial("+79995550103")
             assert (phone.invites, other.invites) == (2, 3)
+            other.refuses = 503
+            await dial("+79995550104")
+            assert (phone.invites, other.invites) == (3, 4)
+
+
+async def test_a_number_that_a_working_trunk_refuses_is_out_of_reach_and_harms_no_other(
+    phone: SipPhone, ports: Block
+) -> None:
+    """The next calls go over the same trunk; the number itself is not waited for (rule C-6)."""
+    async with SipPhone() as spare:
+        spare.refuses = 503
+        async with running(ports, settings(phone, "a"), settings(spare, "b")) as trunks:
+            first = trunks.trunks[0]
+            phone.refuses = 500
+            with pytest.raises(NotPlaced, match="trunk_fails"):
+                await trunks.dial(order("+79995550101"))
+            phone.refuses = 486
+            with pytest.raises(NotAnswered):
+                await trunks.dial(order("+79995550102"))
+            phone.refuses = 500
+            for _ in range(2):
+                with pytest.raises(NotAnswered) as told:
+                    await trunks.dial(order("+79995550101"))
+                assert told.value.result is CallResult.UNREACHABLE
+                assert not first.rests
+            assert spare.invites == 3
 
 
 async def test_a_registration_that_is_refused_is_told_to_an_operator(ports: Block) -> None:
@@ -112,7 +139,7 @@ async def test_another_card_takes_over_a_registration(ports: Block) -> None:
         account = {"username": "robot", "password": "right", "register": True, "lines": 8}
         async with running(ports, settings(registrar, **account)) as trunk:
             await until(lambda: len(registrar.registrations) == 1)
-            pool = trunk._trunks[0]._pool
+            pool = trunk.trunks[0]._pool
             pool._wanted = 2
             await until(lambda: len([card for card in pool.cards if card.ready]) == 2)
             pool.cards[0].kill()
@@ -126,7 +153,7 @@ async def test_a_trunk_that_moves_to_another_address_is_followed(
 ) -> None:
     monkeypatch.setattr(trunk_module, "RESOLVE_AGAIN_S", 0.1)
     async with running(ports, settings(phone)) as trunk:
-        one = trunk._trunks[0]
+        one = trunk.trunks[0]
         await until(lambda: any(card.ready for card in one._pool.cards))
         (before,) = one._pool.cards
 
@@ -142,7 +169,7 @@ async def test_a_trunk_that_moves_to_another_address_is_followed(
 def test_tls_without_authorities_is_refused_before_any_call(ports: Block) -> None:
     wrong = {"name": "t", "proxy": "h", "caller": "1", "transport": "tls", "tls_ca_file": "/gone"}
     with pytest.raises(InvalidInput, match=r"trunks\.0\.tls_ca_file: must name a file"):
-        SipTrunk(config(ports, wrong))
+        BranchTrunks(config(ports, wrong))
 
 
 @pytest.fixture(scope="module")
