@@ -24,6 +24,7 @@ from gateway.core.spoken_en_words import (
     ENDS_SENTENCES,
     LEGAL_FORMS,
     NO_STREETS,
+    RUSSIAN_CAPITALS,
     SMALL_WORDS,
     WITH_STOP,
     WITHOUT_STOP,
@@ -55,7 +56,15 @@ _CYRILLIC_WORD: Final = re.compile(rf"[{CYRILLIC}]+")
 
 
 def _letters(text: str) -> str:
-    return _CYRILLIC_WORD.sub(lambda match: in_latin(with_yo(match[0])), text)
+    return _CYRILLIC_WORD.sub(lambda match: _latin(match[0]), text)
+
+
+def _latin(word: str) -> str:
+    """Return a Russian word in Latin letters: what capitals mean, or the capitals themselves."""
+    if len(word) > 1 and word.isupper():
+        meant = RUSSIAN_CAPITALS.get(word)
+        return in_latin(word).upper() if meant is None else meant
+    return in_latin(with_yo(word))
 
 
 def _addresses(text: str) -> str:

@@ -82,6 +82,17 @@ COUNTED: Final[dict[str, tuple[str, str]]] = {
 }
 """Units as they are written behind a number."""
 
+RUSSIAN_CAPITALS: Final = _table(
+    """
+    УЗИ=ultrasound, УЗД=ultrasound, МРТ=MRI, КТ=CT, ЭКГ=ECG, ЭЭГ=EEG, ЭКО=IVF, ЛФК=exercise therapy,
+    ФГДС=gastroscopy, ЛОР=ENT, ОМС=state insurance, ДМС=private insurance, ЖК=antenatal clinic,
+    МЦ=medical centre, КДЦ=diagnostic centre, ГКБ=city hospital, ЦРБ=district hospital, США=USA,
+    НА=na, ПО=po, ДЛЯ=dlya, ПРИ=pri, ДОМ=Dom, МИР=Mir,
+    ООО=, ОАО=, ЗАО=, АО=, ПАО=, ИП=, ГБУЗ=, ФГБУ=, ГАУЗ=, МБУЗ=, ЧУЗ=, АНО=
+    """
+)
+"""What Russian capitals mean; legal forms are left out."""
+
 _SPECIALTIES: Final = _table(
     """
     терапевт=general practitioner, врач общей практики=general practitioner,
@@ -101,7 +112,12 @@ _SPECIALTIES: Final = _table(
     физиотерапевт=physiotherapist, реабилитолог=rehabilitation doctor, диетолог=dietitian,
     логопед=speech therapist, остеопат=osteopath, рентгенолог=radiologist,
     анестезиолог=anaesthetist, медсестра=nurse, фельдшер=paramedic, лаборант=laboratory assistant,
-    врач узи=ultrasound doctor, врач ультразвуковой диагностики=ultrasound doctor
+    узи=ultrasound doctor, узд=ultrasound doctor, ультразвуковой диагностики=ultrasound doctor,
+    мрт=radiologist, кт=radiologist, рентген=radiologist, рентгенологии=radiologist,
+    функциональной диагностики=functional diagnostics doctor, экг=functional diagnostics doctor,
+    лфк=exercise therapy doctor, лечебной физкультуры=exercise therapy doctor,
+    репродуктолог=fertility doctor, эко=fertility doctor, мануальный терапевт=manual therapist,
+    рефлексотерапевт=reflexologist
     """
 )
 _EAR_NOSE_AND_THROAT: Final = _words("лор оториноларинголог отоларинголог")
@@ -112,4 +128,5 @@ def english_specialty(specialty: str) -> str:
     known = " ".join(specialty.lower().split())
     if known.removeprefix("врач-") in _EAR_NOSE_AND_THROAT or known == "лор-врач":
         return "ear, nose and throat doctor"
-    return _SPECIALTIES.get(known) or _SPECIALTIES.get(known.removeprefix("врач-"), specialty)
+    bare = known.removeprefix("врач-").removeprefix("врач ")
+    return _SPECIALTIES.get(known) or _SPECIALTIES.get(bare, specialty)

@@ -21,6 +21,12 @@ WAIT_S_MIN, WAIT_S_MAX = 1.0, 60.0
 COUNT_MAX = 9
 """A call that repeats itself more often than this has other problems."""
 
+STATES_MAX = 50
+"""States of a script: every one of them is spoken before the number is dialled."""
+
+TEXT_MAX = 1500
+"""Characters of a state, as written: about a minute and a half of speech. Nobody listens longer."""
+
 _TOP = ("name", "language", "start", "changed", "limits", "states")
 _LIMITS = ("repeat", "wrong_key", "silence", "then")
 _LISTENING = ("say", "keys", "wrong_key", "silence", "wait", "barge_in")
@@ -60,12 +66,13 @@ class _Reader:
     def script(self, document: object) -> Script:
         top = self._mapping(document, "", _TOP)
         given = top.get("states")
-        states = {
-            str(name): self._state(str(name), data)
-            for name, data in (given.items() if isinstance(given, Mapping) else ())
-        }
-        if not states:
+        named = given if isinstance(given, Mapping) else {}
+        if not named:
             self._add("states", "missing")
+        elif len(named) > STATES_MAX:
+            self._add("states", f"{len(named)} states, at most {STATES_MAX}")
+            named = {}
+        states = {str(name): self._state(str(name), data) for name, data in named.items()}
         return Script(
             name=self._text(top, "", "name"),
             language=self._text(top, "", "language"),
@@ -115,6 +122,10 @@ class _Reader:
     def _sentences(self, data: object, field: str) -> tuple[Pattern, ...]:
         if not isinstance(data, list) or not data:
             self._add(field, "not a list of sentences" if data else "missing")
+            return ()
+        length = sum(len(item) for item in data if isinstance(item, str))
+        if length > TEXT_MAX:
+            self._add(field, f"{length} characters, at most {TEXT_MAX}")
             return ()
         return tuple(self._pattern(item, f"{field}[{n}]") for n, item in enumerate(data))
 

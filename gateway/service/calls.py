@@ -9,6 +9,7 @@ cancelled meanwhile (rules C-10, C-17).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,8 @@ from gateway.ivr.menu import Heard, Lost, Session, Turn, change, resume, start
 from gateway.ports.messaging import opaque_of
 from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
-from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
+from gateway.ports.telephony import CallOrder, Limits, Line, NotAnswered, NotPlaced, Trunk
+from gateway.service.fail_over import fail_over
 from gateway.service.lines import Lines, still_asked
 from gateway.service.voice import Speaker, Voice, cannot_speak
 
@@ -43,27 +45,50 @@ class Report(Protocol):
 
 
 async def hold_call(
-    trunk: Trunk, order: CallOrder, branch: Branch, voice: Voice, lines: Lines, report: Report
+    trunks: Sequence[Trunk],
+    order: CallOrder,
+    branch: Branch,
+    voice: Voice,
+    lines: Lines,
+    report: Report,
 ) -> None:
-    """Place a call, lead the dialogue to its end, and report everything on the way."""
+    """Place a call over one of the branch's trunks, lead the dialogue to its end, and report
+    everything on the way."""
     try:
         speaker = await voice.speaker(order.snapshot, branch, order.language)
     except SpeechError as error:
         await report(order.ref, unspoken(order, error))
         return
-    limits = trunk.limits(branch.clinic, branch.id)
-    holder = opaque_of(order.ref, order.attempt)
     try:
-        await lines.take(limits, holder)
-        await lines.look(order)
+        line, limits = await fail_over(
+            trunks, lambda trunk: _dialled(trunk, order, branch, lines), lines.clock
+        )
     except NotPlaced as error:
-        await lines.free(limits, holder)
+        not_placed(error)
         await report(order.ref, CallNotPlaced(order.attempt, error.code))
         return
+    except NotAnswered as error:
+        await report(order.ref, CallEnded(order.attempt, error.result, code=error.code))
+        return
     try:
-        await _call(trunk, order, branch, voice, speaker, report)
+        await _talk(line, order, branch, voice, speaker, report)
     finally:
+        await lines.free(limits, opaque_of(order.ref, order.attempt))
+
+
+async def _dialled(
+    trunk: Trunk, order: CallOrder, branch: Branch, lines: Lines
+) -> tuple[Line, Limits | None]:
+    """Dial over this trunk, counted as a call of this trunk on all nodes (rule H-7)."""
+    limits = trunk.limits(branch.clinic, branch.id)
+    holder = opaque_of(order.ref, order.attempt)
+    await lines.take(limits, holder)
+    try:
+        await lines.look(order)
+        return await trunk.dial(order), limits
+    except BaseException:
         await lines.free(limits, holder)
+        raise
 
 
 def unspoken(order: CallOrder, error: SpeechError) -> CallNotPlaced | CallEnded:
@@ -75,23 +100,14 @@ def unspoken(order: CallOrder, error: SpeechError) -> CallNotPlaced | CallEnded:
     return CallNotPlaced(order.attempt, "no_speech")
 
 
-async def _call(
-    trunk: Trunk,
+async def _talk(
+    line: Line,
     order: CallOrder,
     branch: Branch,
     voice: Voice,
     speaker: Speaker,
     report: Report,
 ) -> None:
-    try:
-        line = await trunk.dial(order)
-    except NotPlaced as error:
-        not_placed(error)
-        await report(order.ref, CallNotPlaced(order.attempt, error.code))
-        return
-    except NotAnswered as error:
-        await report(order.ref, CallEnded(order.attempt, error.result, code=error.code))
-        return
     try:
         case = await report(order.ref, CallAnswered(order.attempt))
         dialogue = _Dialogue(line, order, branch, voice, speaker, report)

@@ -28,13 +28,13 @@ class Lines:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
+        self.clock = clock
 
     async def take(self, limits: Limits | None, holder: str) -> None:
         """Hold a line and wait for the trunk's turn; raise `NotPlaced` and hold nothing."""
         if limits is None:
             return
-        now = self._clock.now()
+        now = self.clock.now()
         until = now + policy.CALL_LEASE
         try:
             held = await self._store.take_line(limits.name, holder, limits.lines, now, until)
@@ -53,7 +53,7 @@ class Lines:
         if wait is None:
             raise NotPlaced("no_turn")
         if wait:
-            await self._clock.sleep(wait.total_seconds())
+            await self.clock.sleep(wait.total_seconds())
 
     async def look(self, order: CallOrder) -> None:
         """Look at the visit once more before its number is dialled (rules C-17, G-3).

@@ -18,7 +18,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.core import policy
 from gateway.core.case import UNDER_WAY, Attempt, Case
 from gateway.core.clinic import Branch
 from gateway.core.events import (
@@ -31,7 +30,7 @@ from gateway.core.events import (
     Event,
 )
 from gateway.core.model import STATUS_OF_ANSWER, CallResult, Status
-from gateway.errors import Forbidden, NotFound, StoreUnavailable
+from gateway.errors import Forbidden, NotFound
 from gateway.ivr.menu import Session, Turn, UnknownSession, change, load, resume, start, turn_of
 from gateway.ivr.script import Script
 from gateway.ports.messaging import opaque_of
@@ -49,14 +48,12 @@ from gateway.ports.telephony import (
     NotPlaced,
 )
 from gateway.service.calls import Report, not_placed, unspoken
+from gateway.service.calls_under_way import CallsUnderWay
 from gateway.service.clinics import Clinics
 from gateway.service.lines import Lines
 from gateway.service.voice import Voice
 
 log = logging.getLogger("callahead.calls")
-
-LOOK_UP_EVERY = timedelta(seconds=80)
-"""Longer than the longest ringing: most calls are over by then and are not asked about."""
 
 PROMPT_FOR = timedelta(hours=1)
 """How long after its beginning a call's prompts may be fetched."""
@@ -72,14 +69,13 @@ async def place_call(
     voice: Voice,
     lines: Lines,
     report: Report,
-) -> str | None:
-    """Have the provider call and return its id of the call; the rest comes by callback."""
+) -> None:
+    """Have the provider call; the rest comes by callback."""
     try:
-        await voice.speaker(order.snapshot, branch, order.language)
+        speaker = await voice.speaker(order.snapshot, branch, order.language)
     except SpeechError as error:
         await report(order.ref, unspoken(order, error))
-        return None
-    call_id = None
+        return
     limits = provider.limits(branch.clinic, branch.id)
     holder = opaque_of(order.ref, order.attempt)
     try:
@@ -94,47 +90,33 @@ async def place_call(
     except CallUnknown as error:
         event = CallLost(order.attempt, error.code)
     else:
-        event = CallPlaced(order.attempt, call_id)
+        event = CallPlaced(order.attempt, call_id, speaker.voice)
     if isinstance(event, CallNotPlaced | CallEnded):
         await lines.free(limits, holder)
     await report(order.ref, event)
-    return call_id
 
 
-async def watch_call(
+async def look_up_call(
     provider: CallProvider,
-    order: CallOrder,
-    call_id: str,
-    clock: Clock,
+    ref: Ref,
+    branch: Branch,
+    attempt: Attempt,
     lines: Lines,
     report: Report,
 ) -> None:
-    """Ask for the end of a call whose callback may not come: they are best effort."""
-    until = clock.now() + policy.CALL_LEASE
-    while clock.now() + LOOK_UP_EVERY < until:
-        await clock.sleep(LOOK_UP_EVERY.total_seconds())
-        try:
-            if await _is_over(provider, order, call_id, lines, report):
-                return
-        except StoreUnavailable:
-            log.warning("the store does not answer; a call is looked at later")
+    """Ask for the end of a call whose callback may not come: they are best effort.
 
-
-async def _is_over(
-    provider: CallProvider, order: CallOrder, call_id: str, lines: Lines, report: Report
-) -> bool:
-    """Tell whether a call has ended, after asking the provider if nobody told."""
-    case = await report(order.ref, CallPlaced(order.attempt, call_id))
-    found = [a for a in case.attempts if a.id == order.attempt] if case is not None else []
-    if not found or found[0].state not in UNDER_WAY:
-        return True
-    result = await provider.look_up(order.ref.clinic, order.branch, call_id)
+    Any node may ask: whoever placed the call may be gone (rule G-6).
+    """
+    if attempt.provider_id is None:
+        return
+    result = await provider.look_up(branch.clinic, branch.id, attempt.provider_id)
     if result is None:
-        return False
-    await report(order.ref, CallEnded(order.attempt, result, code="looked_up"))
-    limits = provider.limits(order.ref.clinic, order.branch)
-    await lines.free(limits, opaque_of(order.ref, order.attempt))
-    return True
+        return
+    if result is CallResult.HANGUP:  # somebody had picked up (rule Z-14)
+        await report(ref, CallAnswered(attempt.id))
+    await report(ref, CallEnded(attempt.id, result, code="looked_up"))
+    await lines.free(provider.limits(branch.clinic, branch.id), opaque_of(ref, attempt.id))
 
 
 def language_of(case: Case, branch: Branch) -> str:
@@ -168,6 +150,7 @@ class ProviderCalls:
         clinics: Clinics,
         voice: Voice,
         lines: Lines,
+        under_way: CallsUnderWay,
         report: Report,
         clock: Clock,
         *,
@@ -178,6 +161,7 @@ class ProviderCalls:
         self._clinics = clinics
         self._voice = voice
         self._lines = lines
+        self._under_way = under_way
         self._report = report
         self._clock = clock
         self._base = base
@@ -185,6 +169,7 @@ class ProviderCalls:
 
     async def take(self, provider: CallProvider, news: CallNews) -> NextTurn | None:
         """Commit what a provider tells, and return what it shall do; None: nothing more."""
+        self._under_way.note(news.ref, news.attempt)
         if isinstance(news, CallProgress):
             await self._progressed(provider, news)
             return None
@@ -305,7 +290,9 @@ class ProviderCalls:
             raise NotFound("the call is over")
         snapshot = call.case.snapshot
         try:
-            found = await self._voice.prompt(state, snapshot, call.branch, call.language)
+            found = await self._voice.prompt(
+                state, snapshot, call.branch, call.language, voice=call.attempt.voice
+            )
         except (SpeechError, KeyError) as error:
             raise NotFound("there is no such prompt") from error
         if found is None:

@@ -15,6 +15,8 @@ from gateway.core.spoken_en import (
     ordinal,
     year_words,
 )
+from gateway.core.spoken_en_text import english
+from gateway.core.spoken_en_words import english_specialty
 
 NUMBERS = [*range(3000), *random.Random(7).sample(range(3000, NUMBER_MAX), 500), NUMBER_MAX]
 
@@ -101,3 +103,40 @@ def test_every_time_names_its_hour_minute_and_part_of_the_day() -> None:
             name = oracle((hour - 1) % 12 + 1)
             rest = f"oh {oracle(minute)}" if minute < 10 else oracle(minute)
             assert clock_words(hour, minute) == f"{name} {rest} in the {part}"
+
+
+@pytest.mark.rule("C-3")
+@pytest.mark.parametrize(
+    ("specialty", "words"),
+    [
+        ("УЗИ", "ultrasound doctor"),
+        ("врач УЗИ", "ultrasound doctor"),
+        ("врач-терапевт", "general practitioner"),
+        ("врач невролог", "neurologist"),
+        ("врач общей практики", "general practitioner"),
+        ("МРТ", "radiologist"),
+        ("врач ЛФК", "exercise therapy doctor"),
+        ("Флейтист", "Флейтист"),
+    ],
+)
+def test_a_russian_specialty_is_said_in_english(specialty: str, words: str) -> None:
+    assert english_specialty(specialty) == words
+
+
+@pytest.mark.rule("C-3")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Кабинет УЗИ", "Kabinet ultrasound"),
+        ("«МРТ-Центр»", "M R I-Tsentr"),
+        ("ООО «АВИЦЕННА»", "Avitsenna"),
+        ("ЦЕНТР ЗДОРОВЬЯ НА ЛЕНИНА", "Tsentr Zdorovya na Lenina"),
+        ("МЦ Добрый доктор", "medical centre Dobry doktor"),
+        ("УЗТ", "U Z T"),
+        ("ЛФТ", "L F T"),
+    ],
+)
+def test_russian_capitals_are_said_by_their_meaning_or_letter_by_letter(
+    text: str, words: str
+) -> None:
+    assert english(text) == words

@@ -42,6 +42,9 @@ from tests.telephony.peers.tones import key_tones
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
+START_S = 90
+"""SIPp's time runs while the gateway starts and speaks, which takes long on a busy machine."""
+
 needs_raw_sockets = pytest.mark.skipif(
     not sipp.can_play_pcap(), reason="SIPp plays captures through raw sockets: only root may"
 )
@@ -122,7 +125,7 @@ def pressed_by_tones(folder: Path) -> list[str]:
 
 
 async def answered(phone: SipPhone) -> PhoneCall:
-    call = await phone.rings(20)
+    call = await phone.rings(40)
     call.ring()
     call.answer()
     await call.acked()
@@ -151,7 +154,9 @@ async def test_a_patient_listens_presses_0_then_1_and_the_schedule_is_told(
     steps += [sipp.pause(1500), zero, sipp.pause(1500), one, sipp.take("BYE"), sipp.ok()]
     port, media = ports.take(), ports.take(2, even=True)
     async with (
-        sipp.Sipp.running(steps, tmp_path / "sipp", port=port, media_port=media) as patient,
+        sipp.Sipp.running(
+            steps, tmp_path / "sipp", port=port, media_port=media, patience_s=START_S
+        ) as patient,
         place(tmp_path, ports, patient.address) as here,
     ):
         await here.records()

@@ -189,3 +189,27 @@ def test_a_call_ends_whatever_the_clinic_has_written(data: st.DataObject) -> Non
         session, turn = resume(script, session, heard)
     assert turn is not None
     assert turn.result is not None
+
+
+@pytest.mark.rule("W-3")
+def test_a_script_that_nobody_would_listen_to_is_refused_with_file_and_line() -> None:
+    sentence = "If you are coming, press 1."
+    text = (SCRIPTS_FOLDER / "confirm_visit.en.yaml").read_text(encoding="utf-8")
+    long = text.replace(sentence, f"{'Please do come. ' * 100}{sentence}", 1)
+    line = 1 + next(n for n, row in enumerate(long.splitlines()) if row.strip() == "say:")
+    with pytest.raises(InvalidInput) as caught:
+        read_script(long, "own.en.yaml")
+    assert str(caught.value).startswith(f"own.en.yaml: line {line}: states.visit.say: ")
+    assert "characters, at most 1500" in str(caught.value)
+
+
+@pytest.mark.rule("W-3")
+def test_a_script_with_too_many_states_is_refused_with_file_and_line() -> None:
+    many = "".join(f"  more{n}: {{say: [No.], ends: no_answer_key}}\n" for n in range(50))
+    line = 1 + TEXT.splitlines().index("states:")
+    with pytest.raises(InvalidInput) as caught:
+        read_script(TEXT + many, "own.ru.yaml")
+    (problem,) = caught.value.problems
+    states = len(DOCUMENT["states"]) + 50
+    assert str(caught.value) == f"own.ru.yaml: line {line}: states: {states} states, at most 50"
+    assert problem.line == line

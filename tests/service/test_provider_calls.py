@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from pathlib import Path
 
 import pytest
 
 from adapters.store.memory_store import MemoryStore
+from gateway.core import policy
 from gateway.core.case import Attempt, AttemptState, Case, Contact, EntryKind
 from gateway.core.model import CallResult, Status
 from gateway.errors import Forbidden, NotFound, StoreUnavailable
@@ -334,6 +336,77 @@ async def test_a_callback_that_never_comes_is_asked_for() -> None:
         assert len(here.whatsapp.sent) == 1
 
 
+@pytest.mark.rule("G-6")
+@on_virtual_time
+async def test_a_call_of_a_node_that_died_is_asked_about_by_any_other() -> None:
+    """No callback comes either: while there was no node, nobody took it."""
+    store, provider = MemoryStore(), Provider(ends=CallResult.NO_ANSWER)
+    async with node(store, settings=by_call(), provider=provider) as first:
+        workers = await placed_by(first, provider)
+        workers.cancel()
+    async with node(store, provider=provider, clinic_known=True, clock=first.clock) as second:
+        second.start()
+        await second.clock.sleep(100)
+        assert provider.asked_about == [CALL]
+        assert (await attempt(second)).result is CallResult.NO_ANSWER
+        assert len(second.whatsapp.sent) == 1
+        assert len(provider.orders) == 1
+
+
+@pytest.mark.rule("G-6")
+@pytest.mark.parametrize(("ends", "result"), [(CallResult.HANGUP, "hangup"), (None, "failed")])
+def test_after_a_long_outage_a_call_is_asked_about_before_it_is_given_up(
+    ends: CallResult | None, result: str
+) -> None:
+    @on_virtual_time
+    async def check() -> None:
+        store, provider = MemoryStore(), Provider(ends=ends)
+        async with node(store, settings=by_call(), provider=provider) as first:
+            workers = await placed_by(first, provider)
+            workers.cancel()
+        await asyncio.sleep(1800)
+        async with node(store, provider=provider, clinic_known=True, clock=first.clock) as second:
+            second.start()
+            await second.clock.sleep(policy.CALL_LOOK_WAIT.total_seconds() + 5)
+            assert provider.asked_about == [CALL]
+            assert str((await attempt(second)).result) == result
+            await second.clock.sleep(60)
+            assert len(second.whatsapp.sent) == 1
+            assert len(provider.orders) == 1
+            assert provider.asked_about == [CALL]
+
+    check()
+
+
+@pytest.mark.rule("G-6")
+@on_virtual_time
+async def test_a_call_that_goes_on_is_asked_about_now_and_then_and_by_one_node_only() -> None:
+    store, provider = MemoryStore(), Provider()
+    async with (
+        node(store, settings=by_call(), provider=provider) as here,
+        node(store, provider=provider, clinic_known=True, clock=here.clock) as there,
+    ):
+        there.start()
+        await ringing(here, provider)
+        await here.clock.sleep(330)
+        assert len(provider.asked_about) == 4
+        await asks(here)
+        await asks(here, 1, Key("1"))
+        await tells(here, CallResult.HANGUP)
+        await here.clock.sleep(600)
+        assert len(provider.asked_about) == 4
+        assert (await attempt(here)).result is CallResult.ANSWER
+
+
+async def placed_by(here: Node, provider: Provider) -> asyncio.Task[None]:
+    """Let a node place the call; return its workers."""
+    await here.record()
+    workers = here.start()
+    await until(lambda: bool(provider.orders))
+    await here.clock.sleep(1)
+    return workers
+
+
 # -- prompts --------------------------------------------------------------------------------------
 
 
@@ -344,10 +417,12 @@ class OneFile:
         self.path = path
         self.voice = "one"
         self.said: list[str] = []
+        self.voices: list[str] = []
 
     async def prepare(self, turns: object, language: str, *, voice: str = "") -> list[OneFile]:
         found = list(turns)  # type: ignore[call-overload]
         self.said += [" ".join(turn) for turn in found]
+        self.voices.append(voice)
         return [self for _ in found]
 
 
@@ -371,6 +446,27 @@ def test_a_prompt_is_given_to_whoever_has_its_address_and_to_nobody_else(tmp_pat
             await here.clock.sleep(2 * 3600)
             with pytest.raises(NotFound):
                 await here.service.calls.prompt(token)
+
+    check()
+
+
+@pytest.mark.rule("C-3")
+def test_a_call_keeps_the_voice_in_which_it_began(tmp_path: Path) -> None:
+    """The first engine failed when the call was placed; it is back, but the voice stays."""
+
+    @on_virtual_time
+    async def check() -> None:
+        renderer, provider = OneFile(tmp_path / "visit.wav"), Provider()
+        renderer.path.write_bytes(b"RIFF")
+        renderer.voice = "second"
+        voice = Voice(load_scripts(), load_texts(), renderer)
+        async with node(settings=by_call(), provider=provider, voice=voice) as here:
+            await ringing(here, provider)
+            renderer.voice = "first"
+            first = await asks(here)
+            assert first is not None
+            await here.service.calls.prompt(first.audio.removeprefix(PROMPT_BASE))
+            assert renderer.voices == ["", "second"]
 
     check()
 

@@ -16,6 +16,11 @@ from adapters.telephony.sip.protocol import EndedBy
 from gateway.core.model import CallResult
 from gateway.ports.telephony import NotAnswered, NotPlaced
 
+
+class Refused(NotPlaced):
+    """The trunk itself has answered and refused: it may be about this number alone."""
+
+
 ANY: Final = range(1000)
 
 
@@ -41,6 +46,7 @@ class Row:
     ringing: bool | None = None
     q850: frozenset[int] | None = None
     alert: bool = False
+    of_account: bool = False  # every number would be refused
 
     def holds(self, end: Ending) -> bool:
         """Tell whether this row speaks of such an end."""
@@ -64,8 +70,22 @@ TABLE: Final = (
     Row("declined by the person called", CallResult.REJECTED, "", _codes(603, 607, 608)),
     Row("no such number, or not any more", CallResult.UNREACHABLE, "", _codes(404, 410, 604)),
     Row("the number is incomplete or ambiguous", CallResult.UNREACHABLE, "", _codes(484, 485)),
-    Row("our credentials are refused", None, "credentials_refused", _codes(401, 407), alert=True),
-    Row("the account must be paid for", None, "payment_required", _codes(402), alert=True),
+    Row(
+        "our credentials are refused",
+        None,
+        "credentials_refused",
+        _codes(401, 407),
+        alert=True,
+        of_account=True,
+    ),
+    Row(
+        "the account must be paid for",
+        None,
+        "payment_required",
+        _codes(402),
+        alert=True,
+        of_account=True,
+    ),
     Row("the network says: busy", CallResult.BUSY, "", q850=_codes(17)),
     Row("the network says: nobody answers", CallResult.NO_ANSWER, "", q850=_codes(18, 19)),
     Row("the network says: declined", CallResult.REJECTED, "", q850=_codes(21)),
@@ -119,7 +139,8 @@ def failure(end: Ending) -> NotPlaced | NotAnswered:
     """Return what a call that ended so before anybody picked up is to the product."""
     row = meaning(end)
     if row.result is None:
-        return NotPlaced(row.name, alert=row.alert)
+        answered = end.by == "remote" and not row.of_account
+        return (Refused if answered else NotPlaced)(row.name, alert=row.alert)
     return NotAnswered(row.result, str(end.code))
 
 

@@ -1,4 +1,4 @@
-"""SIP trunks as the product sees them: `gateway.ports.telephony.Trunk`."""
+"""SIP trunks as the product sees them: each is a `gateway.ports.telephony.Trunk`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from adapters.telephony.sip.call import Call
 from adapters.telephony.sip.config import RTP_PORTS_PER_CARD, Config, TrunkConfig, ports_of
 from adapters.telephony.sip.pool import Pool, Slots, Zygotes
 from adapters.telephony.sip.protocol import Registration, Setup
+from adapters.telephony.sip.refusals import Refusals
+from adapters.telephony.sip.results import Refused
+from gateway.core.model import CallResult
 from gateway.errors import InvalidInput, Problem
-from gateway.ports.telephony import CallOrder, Limits, NotPlaced
+from gateway.ports.telephony import CallOrder, Limits, NotAnswered, NotPlaced
 
 REST_S: Final = 30.0
 """A trunk that failed goes to the end of its branch's order for so long."""
+
+REACHED: Final = frozenset({CallResult.BUSY, CallResult.NO_ANSWER, CallResult.REJECTED})
+"""Ends of calls that got through to somebody's telephone."""
 
 REGISTER_WAIT_S: Final = 5.0
 """How long a call waits for the first answer of the registrar."""
@@ -39,11 +45,12 @@ _AUTHORITIES: Final = (
 _log = logging.getLogger("callahead.sip")
 
 
-class SipTrunk:
-    """All SIP trunks of this machine; each branch is served by those whose settings say so.
+class SipTrunks:
+    """All SIP trunks of this machine, as they stand in the settings.
 
-    `run` is to be served for as long as calls are placed. Raises `InvalidInput` naming the field
-    when a trunk with TLS has no authorities to check it by.
+    They share the process that line cards are forked from, and this machine's ports. `run` is to
+    be served for as long as calls are placed. Raises `InvalidInput` naming the field when a trunk
+    with TLS has no authorities to check it by.
     """
 
     def __init__(self, config: Config) -> None:
@@ -55,65 +62,31 @@ class SipTrunk:
         )
         _check_authorities(config)
         self._zygotes = Zygotes()
-        self._trunks = [_OneTrunk(config, trunk, self._zygotes, slots) for trunk in config.trunks]
+        self.trunks = tuple(
+            SipTrunk(config, trunk, self._zygotes, slots) for trunk in config.trunks
+        )
 
     async def run(self) -> None:
         """Keep the line cards alive; ends with `close`."""
-        await _together([trunk.run() for trunk in self._trunks])
-
-    def serves(self, clinic: str, branch: str) -> bool:
-        """Tell whether a trunk is for this branch."""
-        return any(trunk.config.carries(clinic, branch) for trunk in self._trunks)
-
-    def limits(self, clinic: str, branch: str) -> Limits:
-        """Return the limits of the trunk that would be tried first now.
-
-        Raises `LookupError` if no trunk is for this branch.
-        """
-        order = self._order(clinic, branch)
-        if not order:
-            raise LookupError(f"no trunk serves {clinic}/{branch}")
-        config = order[0].config
-        return Limits(config.name, config.lines, config.per_second)
-
-    async def dial(self, order: CallOrder) -> Call:
-        """Call over the branch's first trunk that works; return once somebody picks up.
-
-        Raises `NotAnswered`, or `NotPlaced` when no trunk took the call.
-        """
-        refused: NotPlaced | None = None
-        for trunk in self._order(order.ref.clinic, order.branch):
-            try:
-                return await trunk.dial(order.to)
-            except NotPlaced as error:
-                extra = {"trunk": trunk.config.name, "code": error.code}
-                _log.warning("sip_call_not_placed", extra=extra)
-                if refused is None or error.alert:
-                    refused = error
-        raise refused or NotPlaced("no_trunk")
+        await _together([trunk.run() for trunk in self.trunks])
 
     async def close(self) -> None:
         """Hang up, end the cards, and let go of everything."""
         async with asyncio.TaskGroup() as closing:
-            for trunk in self._trunks:
+            for trunk in self.trunks:
                 closing.create_task(trunk.close())
         await self._zygotes.close()
 
-    def _order(self, clinic: str, branch: str) -> list[_OneTrunk]:
-        """Return the branch's trunks: those that work first, each in the order of the settings."""
-        now = asyncio.get_running_loop().time()
-        fit = [trunk for trunk in self._trunks if trunk.config.carries(clinic, branch)]
-        return sorted(fit, key=lambda trunk: trunk.rests(now))
 
-
-class _OneTrunk:
-    """One trunk: its address, its registration, its pool, its pace."""
+class SipTrunk:
+    """One trunk: its address, its registration, its pool, its pace; a `Trunk` of the product."""
 
     def __init__(self, config: Config, trunk: TrunkConfig, zygotes: Zygotes, slots: Slots) -> None:
         self.config = trunk
         self._all = config
         self._address: str | None = None
         self._rest_until = 0.0
+        self._refusals = Refusals()
         self._next_at = 0.0
         self._pace = asyncio.Lock()
         self._registration: Registration | None = None
@@ -131,9 +104,18 @@ class _OneTrunk:
         )
         self._resolved = asyncio.Event()
 
-    def rests(self, now: float) -> bool:
+    def serves(self, clinic: str, branch: str) -> bool:
+        """Tell whether this trunk is for calls of that branch."""
+        return self.config.carries(clinic, branch)
+
+    def limits(self, clinic: str, branch: str) -> Limits:
+        """Return the trunk's own limits, the same for all its branches."""
+        return Limits(self.config.name, self.config.lines, self.config.per_second)
+
+    @property
+    def rests(self) -> bool:
         """Tell whether this trunk failed a short while ago."""
-        return now < self._rest_until or self._unregistered
+        return asyncio.get_running_loop().time() < self._rest_until or self._unregistered
 
     @property
     def _unregistered(self) -> bool:
@@ -144,27 +126,53 @@ class _OneTrunk:
         """Keep address and cards."""
         await _together([self._keep_address(), self._keep_registration(), self._keep_cards()])
 
-    async def dial(self, number: str) -> Call:
-        """Place a call at the trunk's pace; raise `NotPlaced` or `NotAnswered`."""
-        await self._usable()
-        config = self.config
+    async def dial(self, order: CallOrder) -> Call:
+        """Place a call at the trunk's pace; return once somebody picks up.
+
+        Raises `NotAnswered`, or `NotPlaced` when the trunk did not take the call.
+        """
         try:
-            call = await self._pool.dial(
-                config.plan.write(number),
-                config.trunk_timeout_s,
-                config.call_max_s,
-                self._wait_turn,
-            )
-            await _answered(call, config.ring_s)
+            call = await self._dialled(order.to)
         except NotPlaced as error:
-            if error.code not in {"no_line", "closing"}:
-                self._rest_until = asyncio.get_running_loop().time() + REST_S
+            extra = {"trunk": self.config.name, "code": error.code}
+            _log.warning("sip_call_not_placed", extra=extra)
+            raise self._blamed(error, order.to) from None
+        except NotAnswered as error:
+            if error.result in REACHED:
+                self._refusals.got_through(order.to)
             raise
         self._rest_until = 0.0
+        self._refusals.got_through(order.to)
         return call
 
+    async def _dialled(self, number: str) -> Call:
+        await self._usable()
+        config = self.config
+        call = await self._pool.dial(
+            config.plan.write(number),
+            config.trunk_timeout_s,
+            config.call_max_s,
+            self._wait_turn,
+        )
+        await _answered(call, config.ring_s)
+        return call
+
+    def _blamed(self, error: NotPlaced, number: str) -> NotPlaced:
+        """Put the trunk to rest if it has failed, and tell whether it refuses only this number."""
+        now = asyncio.get_running_loop().time()
+        if not isinstance(error, Refused):
+            failed = error.code not in {"no_line", "closing"}
+        elif self._refusals.is_of(number):
+            self._refusals.refused(number, now)
+            return NotPlaced(error.code, of_number=True)
+        else:
+            failed = self._refusals.refused(number, now)
+        if failed:
+            self._rest_until = now + REST_S
+        return error
+
     async def close(self) -> None:
-        """End all calls and cards."""
+        """End its calls and cards."""
         self._closing.set()
         await self._pool.close()
 
