@@ -2,15 +2,16 @@
 
 The production adapters run against it unchanged. `clinic_schedule_app` takes signed webhooks,
 checks them against the schedule's own state, and answers 409 with the newest appointment when it
-changed meanwhile. What the staff does (`put`, `move`, `set_status`, `remove`) goes to Callahead's
-own API, with a bearer key, until it is taken. The demo page shows the schedule live.
+changed meanwhile; it tells when its doctors are free, and moves visits to a time that is. What the
+staff does (`put`, `move`, `set_status`, `remove`) goes to Callahead's own API, with a bearer key,
+until it is taken. The demo page shows the schedule live.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -21,6 +22,7 @@ from aiohttp import web
 from adapters.changes import Changes
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, objects, read_json
+from adapters.schedule.sandbox_times import VISIT, free_starts, moment_of
 from adapters.standard_webhooks import key_of, verify
 from gateway.clock import Clock
 from gateway.core.model import Status
@@ -31,6 +33,10 @@ RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 60.0
 SIGNIFICANT_DIGITS = 10
 """Numbers are compared by their last digits: schedules write +7, 8 or nothing before them."""
+
+_MOVABLE = frozenset(
+    {Status.UNCONFIRMED.value, Status.CONFIRMED.value, Status.RESCHEDULE_REQUESTED.value}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +240,59 @@ class ClinicWorld:
         before = dict(self._appointments)
         status, answer = self._apply(change)
         if status == 200:
-            changed = [a for key, a in self._appointments.items() if a is not before.get(key)]
-            self._write({"what": "taken", "id": webhook_id, "appointments": changed})
-            self._done_ids.add(webhook_id)
+            self._done(webhook_id, before)
         self.taken.append(Taken(now, status, change))
         self.changes.note()
         return status, answer
+
+    def _done(self, webhook_id: str, before: dict[str, Json]) -> None:
+        """Keep what a webhook has changed, together with its id: it is done once."""
+        changed = [a for key, a in self._appointments.items() if a is not before.get(key)]
+        self._write({"what": "taken", "id": webhook_id, "appointments": changed})
+        self._done_ids.add(webhook_id)
+
+    # What Callahead asks
+
+    def ask(self, headers: dict[str, str], body: bytes) -> tuple[int, Json | None]:
+        """Answer a question for free times, or move a visit: HTTP status and body."""
+        webhook_id = verify(self._keys, headers, body, self._clock.now())
+        document = object_of(read_json(body))
+        data = object_of(document.get("data"))
+        current = self._appointments.get(str(data.get("appointment")))
+        if document.get("type") == "free_times.wanted":
+            since, until = moment_of(data.get("from")), moment_of(data.get("until"))
+            if current is None or since is None or until is None:
+                return 200, {"times": []}
+            free = free_starts(current, self.appointments, since, until)
+            return 200, {"times": [start.isoformat() for start in free]}
+        if document.get("type") != "appointment.move_wanted":
+            return 422, None
+        if current is None:
+            return 409, {"removed": True}
+        return self._reschedule(webhook_id, current, data)
+
+    def _reschedule(self, webhook_id: str, current: Json, wanted: Json) -> tuple[int, Json]:
+        """Move a visit once; a repeated request finds it where it was moved to."""
+        start = moment_of(wanted.get("to"))
+        if webhook_id in self._done_ids and moment_of(current["start"]) == start:
+            return 200, current
+        status = current.get("status", Status.UNCONFIRMED.value)
+        here = moment_of(current["start"]) == moment_of(wanted.get("from"))
+        if not here or status not in _MOVABLE:
+            return 409, current
+        now = self._clock.now()
+        if start is None or start not in free_starts(
+            current, self.appointments, now, start + VISIT
+        ):
+            return 409, {"taken": True}
+        before = dict(self._appointments)
+        own = moment_of(current["start"])
+        shown = start.astimezone(own.tzinfo if own is not None else None)
+        moved = {**current, "start": shown.isoformat(), "status": Status.UNCONFIRMED.value}
+        self._appointments[str(current["id"])] = moved
+        self._done(webhook_id, before)
+        self.changes.note()
+        return 200, moved
 
     def _apply(self, change: Json) -> tuple[int, Json | None]:
         if change.get("kind") == "notifications":
@@ -249,7 +302,7 @@ class ClinicWorld:
         current = self._appointments.get(str(change.get("appointment")))
         if current is None:
             return 409, {"removed": True}
-        same_visit = _moment(current["start"]) == _moment(change.get("start"))
+        same_visit = moment_of(current["start"]) == moment_of(change.get("start"))
         status = current.get("status", Status.UNCONFIRMED.value)
         if same_visit and status == change["to"]:
             return 200, None
@@ -281,37 +334,44 @@ def _digits(number: object) -> str:
     return "".join(char for char in str(number) if char.isdigit())[-SIGNIFICANT_DIGITS:]
 
 
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
+Take = Callable[[dict[str, str], bytes], tuple[int, Json | None]]
 
 
 def clinic_schedule_app(world: ClinicWorld, clock: Clock) -> web.Application:
-    """Return the schedule's side of the webhook: POST /changes."""
+    """Return the schedule's side of the webhooks: POST /changes and POST /free-times."""
 
-    async def take(request: web.Request) -> web.StreamResponse:
-        faults = world.faults
-        if faults.down:
-            pause = faults.retry_after_s
-            headers = {} if pause is None else {"Retry-After": str(pause)}
-            return web.Response(status=503, headers=headers)
-        names = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            status, answer = world.take(names, await request.read())
-        except Unauthenticated:
-            return web.Response(status=401)
-        except Forbidden:
-            return web.Response(status=403)
-        await clock.sleep(faults.slow_s)
-        if faults.cut_next > 0 and request.transport is not None:
-            faults.cut_next -= 1
-            request.transport.close()
-        if answer is None:
-            return web.Response(status=status)
-        return web.json_response(answer, status=status)
+    async def changes(request: web.Request) -> web.StreamResponse:
+        return await _answered(request, world, clock, world.take)
+
+    async def free_times(request: web.Request) -> web.StreamResponse:
+        return await _answered(request, world, clock, world.ask)
 
     app = web.Application()
-    app.router.add_post("/changes", take)
+    app.router.add_post("/changes", changes)
+    app.router.add_post("/free-times", free_times)
     return app
+
+
+async def _answered(
+    request: web.Request, world: ClinicWorld, clock: Clock, take: Take
+) -> web.StreamResponse:
+    """Answer a webhook with everything that is wrong with the schedule at present."""
+    faults = world.faults
+    if faults.down:
+        pause = faults.retry_after_s
+        headers = {} if pause is None else {"Retry-After": str(pause)}
+        return web.Response(status=503, headers=headers)
+    names = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        status, answer = take(names, await request.read())
+    except Unauthenticated:
+        return web.Response(status=401)
+    except Forbidden:
+        return web.Response(status=403)
+    await clock.sleep(faults.slow_s)
+    if faults.cut_next > 0 and request.transport is not None:
+        faults.cut_next -= 1
+        request.transport.close()
+    if answer is None:
+        return web.Response(status=status)
+    return web.json_response(answer, status=status)

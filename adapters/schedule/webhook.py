@@ -95,19 +95,25 @@ def read(
 
 
 def _conflict(body: bytes, change: StatusChange, read_appointment: ReadAppointment) -> PushOutcome:
+    # Without the newest appointment nobody can say whether the answer still fits.
+    newest = newest_of(body, change.appointment, read_appointment)
+    return Unavailable(f"http_409_{newest}") if isinstance(newest, str) else Conflicted(newest)
+
+
+def newest_of(
+    body: bytes, appointment: str, read_appointment: ReadAppointment
+) -> Appointment | str | None:
+    """Return the appointment as it is now, None when it is gone, or a word for what is wrong."""
     document = read_json(body)
     if not body.strip() or (document is None and body.strip() == b"null"):
-        return Conflicted(None)
+        return None
     if object_of(document).get("removed") is True:
-        return Conflicted(None)
-    # Without the newest appointment nobody can say whether the answer still fits.
+        return None
     try:
         newest = read_appointment(document)
     except InvalidInput:
-        return Unavailable("http_409_unreadable")
-    if newest.id != change.appointment:
-        return Unavailable("http_409_another_appointment")
-    return Conflicted(newest)
+        return "unreadable"
+    return newest if newest.id == appointment else "another_appointment"
 
 
 class WebhookSchedule:

@@ -2,64 +2,69 @@
 
 Server-rendered, without scripts, made for a phone. Opening it changes nothing, because link
 previews open links too; only a button does. It shows no more than the message itself did.
+
+    GET  /v/{token}               the visit and its buttons
+    GET  /v/{token}?step=cancel   asks once more
+    GET  /v/{token}?step=times    the schedule's free times, if it offers any
+    POST /v/{token}               `answer=confirm|reschedule|cancel`, or `start=` one of the times
+
+A POST is answered 303 with the page to be shown, so a reload or the back button repeats nothing.
+That page tells how the visit stands, never what somebody pressed. `shown`, where a form carries
+it, says what the patient saw when pressing: a form that is older than the visit changes nothing.
+The token is the only secret, so there is no cookie and nothing for another site to ride on.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from gateway.clock import fresh_id
-from gateway.core.answers import outcome_of, why_not
-from gateway.core.case import Case
-from gateway.core.draft import Settings
-from gateway.core.events import PatientChose
-from gateway.core.links import link_token
+from gateway.core.case import MoveState
+from gateway.core.events import MoveResult, PatientChose
 from gateway.core.model import Answer, Source
-from gateway.core.wording import facts_of
-from gateway.errors import NotFound, StoreUnavailable
+from gateway.core.rescheduling import open_move
 from gateway.ports.store import Kind, Ref
 from gateway.service.assembly import Service
+from gateway.service.rescheduling import unsealed
 from gateway.web.bodies import read_body
-from gateway.web.patient_texts import TEXTS, Words
+from gateway.web.client_address import Network
+from gateway.web.patient_entry import PatientEntry, page_response, see_other, too_often
+from gateway.web.patient_html import (
+    cancel_page,
+    error_page,
+    notice_of,
+    times_page,
+    visit_page,
+)
+from gateway.web.patient_visit import ANSWERS, Visit
 from gateway.web.problems import Refused
 
-TOKEN_CHARS_MAX = 64
 FORM_BYTES_MAX = 1024
+FIELDS_MAX = 8
+TOO_LARGE = 413
 
-HEADERS: Mapping[str, str] = {
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-}
+MOVED, TAKEN, NOT_NOW, STALE, UNCHANGED = "moved", "taken", "not_now", "stale", "unchanged"
+"""What a redirect asks to be said, beside the answers themselves; said only where it is true."""
 
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What a link leads to; `booking` is the one that the link was sent for."""
-
-    case: Case
-    settings: Settings
-    booking: int
-    words: Words
+Row = Callable[[Visit], Awaitable[str]]
+"""Makes a further row of the page, as HTML, below the buttons of a link that is alive; empty text
+where there is nothing to say. It must change nothing: pages are opened by link previews too."""
 
 
 class PatientPages:
     """GET shows, POST answers; both find the visit by the token alone."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(
+        self, service: Service, *, rows: Sequence[Row] = (), proxies: Sequence[Network] = ()
+    ) -> None:
         self._service = service
+        self._rows = rows
+        self._entry = PatientEntry(service, proxies)
+        self._limits = self._entry.limits
 
     def add_to(self, app: web.Application) -> None:
         """Add the page's two addresses."""
@@ -68,149 +73,113 @@ class PatientPages:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show the visit; nothing changes, however often and by whomever it is opened."""
-        return await self._respond(request, None)
+        return await self._entry.with_visit(request, self._show)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Apply the pressed button and show what is true then."""
+        """Apply the pressed button and lead to what is true then."""
+        return await self._entry.with_visit(request, self._answer)
+
+    # -- GET --------------------------------------------------------------------------------------
+
+    async def _show(self, request: web.Request, visit: Visit) -> web.Response:
+        now = self._service.clock.now()
+        step, said = request.query.get("step", ""), request.query.get("said", "")
+        offers = self._service.rescheduling.offers(visit.case.clinic)
+        if step == "cancel" and Answer.CANCEL in visit.answers(now):
+            return page_response(200, cancel_page(visit))
+        if step == "times" and offers and visit.may_move(now):
+            return await self._times(request, visit, said)
+        answer = next((a for a in ANSWERS if a.value == said and visit.stands_as(a)), None)
+        rows = [await row(visit) for row in self._rows]
+        notice = _notice(visit, said) if answer is None else ""
+        page = visit_page(visit, now, offers=offers, said=answer, notice=notice, rows=rows)
+        return page_response(200, page)
+
+    async def _times(self, request: web.Request, visit: Visit, said: str) -> web.Response:
+        """Show the free times. HEAD asks the schedule nothing: it would show nobody."""
+        pause = await self._limits.look(visit)
+        if pause is not None:
+            return too_often(error_page(visit.words, visit.words.too_often, visit), pause)
+        times = None
+        if request.method == "GET":
+            branch = visit.settings.branch
+            times = await self._service.rescheduling.times(visit.case, branch)
+        notice = notice_of(visit.words.taken) if said == TAKEN else ""
+        return page_response(200, times_page(visit, times, notice))
+
+    # -- POST -------------------------------------------------------------------------------------
+
+    async def _answer(self, request: web.Request, visit: Visit) -> web.Response:
+        words = visit.words
+        pause = await self._limits.press(visit)
+        if pause is not None:
+            return too_often(error_page(words, words.too_often, visit), pause)
         try:
-            form = await read_body(request, FORM_BYTES_MAX)
+            form = _fields(await read_body(request, FORM_BYTES_MAX))
         except Refused as error:
-            return _page(error.status, TEXTS["ru"], TEXTS["ru"].busy, "")
-        pressed = parse_qs(form.decode("utf-8", "replace")).get("answer", [""])[0]
-        answer = next((a for a in _BUTTONS if a.value == pressed), None)
-        return await self._respond(request, answer)
-
-    async def _respond(self, request: web.Request, answer: Answer | None) -> web.Response:
-        try:
-            visit = await self._visit(request.match_info["token"])
-            if visit is None:
-                return _page(404, TEXTS["ru"], TEXTS["ru"].unknown, "")
-            if answer is not None:
-                return await self._apply(visit, answer)
-        except StoreUnavailable:
-            return _page(503, TEXTS["ru"], TEXTS["ru"].busy, "")
-        return self._render(visit, None)
-
-    async def _visit(self, token: str) -> Visit | None:
-        """Find the visit and the booking that the token was made for."""
-        if len(token) > TOKEN_CHARS_MAX:
-            return None
-        ref = await self._service.store.recall(f"link:{token}")
-        if ref is None or ref.kind is not Kind.CASE:
-            return None
-        case, _ = await self._service.store.load_case(ref.clinic, ref.key)
-        if case is None:
-            return None
-        try:
-            settings = await self._service.clinics.settings(case.clinic, case.branch)
-        except NotFound:
-            return None
-        secret = settings.branch.link_secret
-        for booking in range(case.booking, 0, -1):
-            if link_token(secret, case.clinic, case.id, booking) == token:
-                person = case.snapshot.patient.contact_person
-                language = person.language or case.snapshot.patient.language
-                words = TEXTS.get(language or settings.branch.language, TEXTS["ru"])
-                return Visit(case, settings, booking, words)
-        return None
+            text = words.too_large if error.status == TOO_LARGE else words.busy
+            return page_response(error.status, error_page(words, text, visit))
+        answer = next((a for a in ANSWERS if a.value == form.get("answer")), None)
+        start = form.get("start")
+        if form.get("shown", visit.form) != visit.form:
+            # The second half of a double click: what it wants is so already.
+            stands = answer is not None and visit.stands_as(answer)
+            return see_other(f"?said={answer if stands else STALE}")
+        if answer is not None and open_move(visit.case) is None:
+            return await self._apply(visit, answer)
+        if start is not None and answer is None:
+            return await self._move(visit, start)
+        return see_other("?")
 
     async def _apply(self, visit: Visit, answer: Answer) -> web.Response:
         event_id = fresh_id("page")
         chosen = PatientChose(event_id, Source.LINK, answer, visit.booking)
         ref = Ref(Kind.CASE, visit.case.clinic, visit.case.id)
         decided = await self._service.engine.apply(ref, chosen)
-        case = decided.case or visit.case
-        outcome = outcome_of(case, event_id)
-        shown = Visit(case, visit.settings, visit.booking, visit.words)
-        return self._render(shown, answer if outcome == "applied" else None)
+        stands = decided.case is not None and replace(visit, case=decided.case).stands_as(answer)
+        return see_other(f"?said={answer.value if stands else UNCHANGED}")
 
-    def _render(self, visit: Visit, applied: Answer | None) -> web.Response:
-        now = self._service.clock.now()
-        words, case = visit.words, visit.case
-        dead = _dead(visit, now)
-        if dead is not None:
-            text = dead.format(phone=html.escape(visit.settings.branch.phone))
-            return _page(410, words, text, "")
-        done = words.done.get(applied, "") if applied else ""
-        state = words.states[case.status].format(phone=html.escape(visit.settings.branch.phone))
-        buttons = "".join(
-            _BUTTON.format(answer=answer.value, kind=answer.value, title=words.buttons[answer])
-            for answer in _BUTTONS
-            if why_not(case, answer, Source.LINK, now, booking=visit.booking, asked=True) is None
-        )
-        notice = f'<p class="done" role="status">{done}</p>' if done else ""
-        body = f"{_facts(visit)}{notice}<p>{state}</p>{buttons}"
-        return _page(200, words, "", body)
+    async def _move(self, visit: Visit, text: str) -> web.Response:
+        """Book the chosen time, and lead to the new booking's own page (rule P-3)."""
+        branch = visit.settings.branch
+        start = unsealed(branch, visit.case, text)
+        if start is None:
+            return see_other("?step=times")
+        choice = await self._service.rescheduling.choose(visit.case, branch, start)
+        after = replace(visit, case=choice.case)
+        if after.own_move is not None:
+            return see_other(f"{after.next_token}?said={MOVED}")
+        return see_other("?" if choice.result is None else _AFTER.get(choice.result, "?"))
 
 
-_BUTTONS = (Answer.CONFIRM, Answer.RESCHEDULE, Answer.CANCEL)
-
-_BUTTON = (
-    '<form method="post"><button class="{kind}" name="answer" value="{answer}">{title}</button>'
-    "</form>"
-)
-
-
-def _dead(visit: Visit, now: datetime) -> str | None:
-    """Why a link leads nowhere any more (rule P-2)."""
-    if visit.case.removed:
-        return visit.words.removed
-    if visit.booking != visit.case.booking:
-        return visit.words.moved
-    return visit.words.begun if now >= visit.case.snapshot.start else None
+_AFTER: Mapping[MoveResult, str] = {
+    MoveResult.TAKEN: f"?step=times&said={TAKEN}",
+    MoveResult.CHANGED: f"?said={STALE}",
+    MoveResult.REFUSED: f"?said={Answer.RESCHEDULE.value}",
+    MoveResult.UNAVAILABLE: f"?said={NOT_NOW}",
+}
+"""Where a choice leads that was not booked; everything else the page tells by itself."""
 
 
-def _facts(visit: Visit) -> str:
-    """The visit in the same words as the message (rules P-4, W-1)."""
-    branch, snapshot = visit.settings.branch, visit.case.snapshot
-    texts = visit.settings.texts
-    facts = facts_of(texts.words(branch, snapshot), branch, snapshot, None)
-    rows = [
-        (visit.words.when, f"{facts['day']}, {facts['time']}"),
-        (visit.words.where, branch.name_in_messages),
-        (
-            visit.words.who,
-            ", ".join(p for p in (snapshot.doctor.name, snapshot.doctor.specialty) if p),
-        ),
-    ]
-    shown = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>"
-        for name, value in rows
-        if value
-    )
-    return f"<dl>{shown}</dl>"
+def _notice(visit: Visit, said: str) -> str:
+    """Return what a redirect wanted to be said, as far as it is true."""
+    words, case = visit.words, visit.case
+    move = case.move
+    if said == MOVED and move is not None and move.booking == case.booking - 1:
+        booked = move.state is MoveState.BOOKED and move.start == case.snapshot.start
+        return notice_of(words.moved_done, good=True) if booked else ""
+    if said == NOT_NOW and move is not None and move.booking == case.booking:
+        return notice_of(words.not_now) if move.why == MoveResult.UNAVAILABLE else ""
+    if said == STALE:
+        return notice_of(words.stale)
+    is_answer = any(answer.value == said for answer in ANSWERS)
+    return notice_of(words.unchanged) if said == UNCHANGED or is_answer else ""
 
 
-def _page(status: int, words: Words, text: str, body: str) -> web.Response:
-    content = body or f"<p>{text}</p>"
-    page = _HTML.format(language=words.language, title=html.escape(words.title), body=content)
-    return web.Response(
-        status=status, text=page, content_type="text/html", charset="utf-8", headers=HEADERS
-    )
-
-
-_HTML = """<!doctype html>
-<html lang="{language}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex, nofollow"><title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --ink: #14213d; --paper: #f5f7fa; --card: #fff; --soft: #5b6780;
-  --ok: #14804a; --warn: #2457a6; --no: #b3261e; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ink: #eef2f8; --paper: #10151f; --card: #1a2230;
-  --soft: #a9b4c8; --ok: #1f9d5f; --warn: #3b74d1; --no: #d5493f; }} }}
-body {{ margin: 0; background: var(--paper); color: var(--ink);
-  font: 18px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }}
-main {{ max-width: 26rem; margin: 0 auto; padding: 1.25rem 1rem 2.5rem; }}
-h1 {{ font-size: 1.25rem; margin: .5rem 0 1rem; }}
-.card {{ background: var(--card); border-radius: 16px; padding: 1.1rem 1.25rem;
-  box-shadow: 0 1px 3px rgb(0 0 0 / .12); }}
-dl {{ margin: 0; }} dt {{ color: var(--soft); font-size: .85rem; }} dd {{ margin: 0 0 .7rem; }}
-button {{ width: 100%; min-height: 3.2rem; margin-top: .75rem; border: 0; border-radius: 12px;
-  font: inherit; font-weight: 600; color: #fff; background: var(--warn); cursor: pointer; }}
-button.confirm {{ background: var(--ok); }} button.cancel {{ background: none; color: var(--no);
-  box-shadow: inset 0 0 0 2px var(--no); }}
-button:focus-visible {{ outline: 3px solid var(--soft); outline-offset: 2px; }}
-.done {{ font-weight: 600; color: var(--ok); }}
-</style></head>
-<body><main><h1>{title}</h1><div class="card">{body}</div></main></body></html>
-"""
+def _fields(body: bytes) -> dict[str, str]:
+    """Read a form; what is no form has no fields."""
+    try:
+        found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}

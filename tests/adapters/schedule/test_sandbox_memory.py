@@ -6,12 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from adapters.http import HttpClient
+from adapters.schedule.free_times import build_move
 from adapters.schedule.sandbox import Api, ClinicWorld
+from adapters.schedule.sandbox_times import moment_of
 from adapters.schedule.webhook import Config, build
 from gateway.core.model import Status
+from gateway.ports.schedule import MoveRequest
+from gateway.ports.schema import read_appointment
 from tests.adapters.schedule.test_sandbox import VISIT
 from tests.adapters.schedule.test_webhook import CHANGE, NOTICE, SECRET
 from tests.adapters.support import ManualClock, Recorder, address, serve
@@ -107,3 +114,23 @@ async def test_a_status_that_changes_while_a_visit_is_told_is_told_as_well() -> 
         callahead.answer(200)
         await clock.drive(world.idle())
     assert CHANGE.after.value.encode() in callahead.requests[-1][3]
+
+
+@pytest.mark.rule("P-3", "G-6")
+async def test_a_move_that_a_patient_made_is_kept_with_its_id() -> None:
+    """Asked again in its next life, the schedule answers as before."""
+    book, callahead = Book(), Recorder()
+    async with life(book, callahead) as (world, clock):
+        world.put(VISIT)
+        visit = read_appointment(world.appointment("A-1"), consent_default=None)
+        move = MoveRequest("c1", "m1", visit, visit.start + timedelta(days=1), clock.now())
+        first = ask(world, clock, move)
+        assert first[0] == 200
+    async with life(book, callahead) as (world, clock):
+        assert ask(world, clock, move) == first
+        assert moment_of(world.appointment("A-1")["start"]) == move.start
+
+
+def ask(world: ClinicWorld, clock: ManualClock, move: MoveRequest) -> tuple[int, Any]:
+    request = build_move(CONFIG, move, clock.now())
+    return world.ask({k.lower(): v for k, v in request.headers.items()}, request.body)
