@@ -27,12 +27,17 @@ _UCS_SINGLE, _UCS_PART = 70, 67
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Length of an SMS; `per_segment` is how many of its units fit into one part of it."""
+    """Length of an SMS.
+
+    `per_segment` is how many of its units fit into one part of it; `left` how many more units it
+    can take without another part.
+    """
 
     count: int
     encoding: Literal["GSM-7", "UCS-2"]
     units: int
     per_segment: int
+    left: int
 
 
 def sms_segments(text: str) -> Segments:
@@ -40,24 +45,29 @@ def sms_segments(text: str) -> Segments:
     if _IN_GSM(text):
         units = len(text) + sum(map(text.count, _EXTENSION))
         if units <= _GSM_SINGLE:
-            return Segments(1, "GSM-7", units, _GSM_SINGLE)
+            return Segments(1, "GSM-7", units, _GSM_SINGLE, _GSM_SINGLE - units)
         wide = (char in _EXTENSION for char in text) if units > len(text) else None
-        return Segments(_parts(units, wide, _GSM_PART), "GSM-7", units, _GSM_PART)
+        count, left = _parts(units, wide, _GSM_PART)
+        return Segments(count, "GSM-7", units, _GSM_PART, left)
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     if units <= _UCS_SINGLE:
-        return Segments(1, "UCS-2", units, _UCS_SINGLE)
+        return Segments(1, "UCS-2", units, _UCS_SINGLE, _UCS_SINGLE - units)
     wide = (char > _LAST_OF_ONE_UNIT for char in text) if units > len(text) else None
-    return Segments(_parts(units, wide, _UCS_PART), "UCS-2", units, _UCS_PART)
+    count, left = _parts(units, wide, _UCS_PART)
+    return Segments(count, "UCS-2", units, _UCS_PART, left)
 
 
-def _parts(units: int, wide: Iterable[bool] | None, part: int) -> int:
-    """Fill parts one by one; `wide` tells which characters take two units, None that none does."""
+def _parts(units: int, wide: Iterable[bool] | None, part: int) -> tuple[int, int]:
+    """Return how many parts are filled, and what is free in the last one.
+
+    `wide` tells which characters take two units, None that none does.
+    """
     if wide is None:
-        return -(-units // part)
+        return -(-units // part), -units % part
     count, room = 0, 0
     for is_wide in wide:
         width = 2 if is_wide else 1
         if width > room:
             count, room = count + 1, part
         room -= width
-    return count
+    return count, room

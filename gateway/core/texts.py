@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from gateway.core.model import Answer, Channel, Status
+from gateway.core.clinic import Prices
+from gateway.core.model import Channel, Status
 from gateway.core.pattern import Fact, OneOf, Pattern, PatternError, read_pattern
 from gateway.core.segments import sms_segments
 from gateway.core.wording import (
@@ -20,6 +21,7 @@ from gateway.core.wording import (
     FACTS_OF_VISIT,
     FIRST_WORD,
     MAY_BE_EMPTY,
+    NUMBER_BUTTON,
     WITHOUT_VISIT,
     Calendar,
     Family,
@@ -35,10 +37,13 @@ BUTTON_TITLE_LENGTH_MAX = 20  # reply buttons of WhatsApp
 CHAT_LENGTH_MAX = 1024  # WhatsApp's messages with buttons
 SMS_SEGMENTS_MAX = 2
 
+_PRICES = Prices()  # rule T-1
+
 _SECTIONS = ("language", "buttons", "calendar", "states", "sample", "messages")
 _MONTHS, _DAYS_OF_WEEK = 12, 7
 
 _MISSING = "missing"
+_BROKEN_FACT = "holds a line break, tab or four spaces, which WhatsApp refuses in a fact"
 _NO_MAPPING = "not a mapping of names to values"
 
 _DATE_FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -82,6 +87,9 @@ _WITH_PHONE = frozenset(
         "clinic_phone",
     }
 )
+_WITH_A_WAY_ON = frozenset({"acknowledgement.conflict", "state.moved"})
+"""Messages that say how to change what they tell: the page or the clinic's phone (rule C-10)."""
+
 _WAYS_BACK = ("старт", "start")
 """Words that allow messages again, whatever the language (rules C-15, U-6)."""
 
@@ -108,14 +116,21 @@ def words_of(document: object) -> Words:
 
 
 def warnings_of(words: Words) -> tuple[Problem, ...]:
-    """Return the texts that are dear: SMS of more than two parts with the sample's facts."""
+    """Return the texts that are dear: SMS of more than two parts with the sample's facts.
+
+    Such a text is sent all the same; its price by the default tariff is told (rule H-6).
+    """
     found = []
     for about, channel, content in samples(words):
         if channel is not Channel.SMS:
             continue
         length = sms_segments(content.text)
         if length.count > SMS_SEGMENTS_MAX:
-            message = f"{length.count} SMS parts with the sample's facts ({length.units} units)"
+            price = _PRICES.sms * length.count
+            message = (
+                f"{length.count} SMS parts with the sample's facts ({length.units} units); "
+                f"charged by the part, that is {price} instead of {_PRICES.sms}"
+            )
             found.append(Problem(f"messages.{about}.sms", message))
     return tuple(found)
 
@@ -137,17 +152,18 @@ class _Reader:
         """Return the words, or None if there are problems."""
         top = self._mapping(document, "", _SECTIONS)
         language = self._text(top, "language")
-        buttons = self._mapping(top.get("buttons"), "buttons", BUTTONS)
+        buttons = self._mapping(top.get("buttons"), "buttons", (*BUTTONS, NUMBER_BUTTON))
         states = self._mapping(top.get("states"), "states", tuple(Status))
         sample = self._mapping(top.get("sample"), "sample", Sample.__slots__)
         calendar = self._calendar(top.get("calendar"))
         messages = dict(self._messages(top.get("messages")))
         titles = {answer: self._title(buttons, answer) for answer in BUTTONS}
-        state_words = {status: self._text(states, status, "states") for status in Status}
+        ask = self._title(buttons, NUMBER_BUTTON)
+        state_words = {status: self._fact(states, status, "states") for status in Status}
         facts = {name: self._sample(sample, name) for name in Sample.__slots__}
         if self.problems:
             return None
-        return Words(language, titles, calendar, state_words, Sample(**facts), messages)
+        return Words(language, titles, ask, calendar, state_words, Sample(**facts), messages)
 
     def _calendar(self, data: object) -> Calendar:
         lists = {"months": _MONTHS, "weekdays": _DAYS_OF_WEEK, "on_weekdays": _DAYS_OF_WEEK}
@@ -156,7 +172,7 @@ class _Reader:
         patterns = {}
         for name, (needed, further) in _DATE_FACTS.items():
             field = f"calendar.{name}"
-            text = self._text(given, name, "calendar")
+            text = self._fact(given, name, "calendar")
             pattern = self._pattern(field, text, frozenset(needed + further)) if text else None
             patterns[name] = pattern or Pattern(())
             if pattern:
@@ -204,7 +220,14 @@ class _Reader:
         self._add(f"{field}.{key}" if field else key, wrong)
         return ""
 
-    def _title(self, buttons: Mapping[str, object], answer: Answer) -> str:
+    def _fact(self, data: Mapping[str, object], key: str, field: str) -> str:
+        """Return what becomes a fact, and so perhaps a parameter of a template."""
+        text = self._text(data, key, field)
+        if _REFUSED_IN_TEMPLATES(text):
+            self._add(f"{field}.{key}", _BROKEN_FACT)
+        return text
+
+    def _title(self, buttons: Mapping[str, object], answer: str) -> str:
         title = self._text(buttons, answer, "buttons")
         if len(title) > BUTTON_TITLE_LENGTH_MAX:
             most = BUTTON_TITLE_LENGTH_MAX
@@ -222,6 +245,8 @@ class _Reader:
             self._add(f"calendar.{key}", _MISSING if value is None else "not a list of names")
         elif len(value) != count:
             self._add(f"calendar.{key}", f"{len(value)} names instead of {count}")
+        elif any(_REFUSED_IN_TEMPLATES(name) or not name.strip() for name in value):
+            self._add(f"calendar.{key}", f"a name is empty or {_BROKEN_FACT}")
         else:
             return tuple(value)
         return ()
@@ -294,6 +319,8 @@ def _facts_needed(about: str, family: Family) -> Iterator[tuple[str, ...]]:
         yield ("phone",)
     if about == "acknowledgement.conflict":
         yield ("state",)
+    if about in _WITH_A_WAY_ON:
+        yield ("link", "phone")
     if (about, family) in _WITH_LINK:
         yield ("link",)
 

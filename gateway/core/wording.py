@@ -55,9 +55,13 @@ ABOUTS: tuple[str, ...] = (
     "acknowledgement.opt_out",
     "acknowledgement.opt_in",
     "acknowledgement.conflict",
+    "acknowledgement.linked",
     "clarification.options",
     "clarification.which_visit",
     "clarification.repeat",
+    "clarification.number",
+    "clarification.not_own_contact",
+    "clarification.not_linked",
     *STATES,
     "state.moved",
     "state.removed",
@@ -75,11 +79,28 @@ WITHOUT_VISIT = frozenset(
     {
         "acknowledgement.opt_out",
         "acknowledgement.opt_in",
+        "acknowledgement.linked",
         "clarification.which_visit",
+        "clarification.number",
+        "clarification.not_own_contact",
+        "clarification.not_linked",
         "clinic_phone",
     }
 )
 """Messages that may be about no visit in particular."""
+
+CHAT_ONLY = frozenset(
+    {
+        "acknowledgement.linked",
+        "clarification.number",
+        "clarification.not_own_contact",
+        "clarification.not_linked",
+    }
+)
+"""Messages about the chat itself, in messengers where the patient has to begin."""
+
+NUMBER_BUTTON = "number"
+"""Title of the button with which a messenger tells the patient's number."""
 
 BUTTONS = (Answer.CONFIRM, Answer.RESCHEDULE, Answer.CANCEL)
 
@@ -103,6 +124,8 @@ FAMILY_OF: dict[Channel, Family] = {
 
 def families_of(about: str) -> tuple[Family, ...]:
     """Return the families for which a message must have a text."""
+    if about in CHAT_ONLY:
+        return (Family.CHAT,)
     return tuple(Family) if about in FIRST_WORD else (Family.CHAT, Family.SMS)
 
 
@@ -138,6 +161,7 @@ class Words:
 
     language: str
     buttons: Mapping[Answer, str]
+    number_button: str
     calendar: Calendar
     states: Mapping[Status, str]
     sample: Sample
@@ -145,8 +169,11 @@ class Words:
 
     def message(self, about: str, family: Family) -> Pattern:
         """Return a message's text; one without a push text is short as an SMS there."""
-        found = self.messages.get((about, family))
-        return self.messages[about, Family.SMS] if found is None else found
+        for kind in (family, Family.SMS):
+            found = self.messages.get((about, kind))
+            if found is not None:
+                return found
+        return self.messages[about, Family.CHAT]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,19 +319,24 @@ _SAMPLE_TIME = time(14, 30)
 _SAMPLE_ZONE = "Europe/Moscow"
 
 
-def sample_visit(words: Words) -> tuple[Branch, Appointment]:
-    """Return an example of a branch and of a visit there (rule W-2)."""
-    sample = words.sample
-    branch = Branch(
+def sample_branch(words: Words) -> Branch:
+    """Return an example of a branch (rule W-2)."""
+    return Branch(
         clinic="sample",
         id="sample",
-        name=sample.clinic,
+        name=words.sample.clinic,
         timezone=_SAMPLE_ZONE,
-        name_in_messages=sample.clinic,
-        phone=sample.phone,
+        name_in_messages=words.sample.clinic,
+        phone=words.sample.phone,
         language=words.language,
     )
-    start = at_local(SAMPLE_DAY, _SAMPLE_TIME, _SAMPLE_ZONE)
+
+
+def sample_visit(words: Words, branch: Branch | None = None) -> tuple[Branch, Appointment]:
+    """Return a branch, the example where none is given, and an example of a visit there."""
+    sample = words.sample
+    branch = branch or sample_branch(words)
+    start = at_local(SAMPLE_DAY, _SAMPLE_TIME, branch.timezone)
     patient = Person(
         id="sample",
         first_name=sample.first_name,
@@ -327,9 +359,12 @@ def sample_facts(words: Words) -> Facts:
     return facts_of(words, branch, visit, link_of(branch, visit.id, 1))
 
 
-def samples(words: Words) -> Iterator[tuple[str, Channel, Content]]:
-    """Yield every message for every channel with the facts of the example visit (rule W-2)."""
-    branch, visit = sample_visit(words)
+def samples(words: Words, own: Branch | None = None) -> Iterator[tuple[str, Channel, Content]]:
+    """Yield every message for every channel with the facts of the example visit (rule W-2).
+
+    With a branch of the clinic's `own`, the visit is there.
+    """
+    branch, visit = sample_visit(words, own)
     texts = Texts({words.language: words})
     zone = branch.timezone
     later = visit.start + timedelta(hours=43)

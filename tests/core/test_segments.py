@@ -40,8 +40,8 @@ def test_parts_of_an_sms(text: str, count: int) -> None:
 
 @pytest.mark.rule("H-6")
 def test_one_character_turns_the_whole_message_into_ucs2() -> None:
-    assert sms_segments("a" * 100) == Segments(1, "GSM-7", 100, 160)
-    assert sms_segments("a" * 99 + "—") == Segments(2, "UCS-2", 100, 67)
+    assert sms_segments("a" * 100) == Segments(1, "GSM-7", 100, 160, 60)
+    assert sms_segments("a" * 99 + "—") == Segments(2, "UCS-2", 100, 67, 34)
     for char in "№«»“”…яç":
         assert sms_segments(char).encoding == "UCS-2"
 
@@ -49,7 +49,7 @@ def test_one_character_turns_the_whole_message_into_ucs2() -> None:
 @pytest.mark.rule("H-6")
 def test_units_are_septets_or_units_of_utf16() -> None:
     assert sms_segments("[€]").units == 6
-    assert sms_segments("é\r\nÇΩ") == Segments(1, "GSM-7", 5, 160)
+    assert sms_segments("é\r\nÇΩ") == Segments(1, "GSM-7", 5, 160, 155)
     assert sms_segments("я😀").units == 3
     assert sms_segments("{я}").units == 3
     assert sms_segments("\ud800").units == 1
@@ -62,3 +62,11 @@ def test_parts_hold_the_whole_text(text: str) -> None:
     assert found.units <= found.count * found.per_segment
     # At most one unit a part is lost to a pair that had to stay together.
     assert found.count == 1 or found.units > (found.count - 1) * (found.per_segment - 1)
+
+
+@pytest.mark.rule("H-6")
+@given(st.text(alphabet="aя€{😀", max_size=500))
+def test_what_is_left_is_what_still_fits_and_no_more(text: str) -> None:
+    found = sms_segments(text)
+    assert sms_segments(text + "a" * found.left).count == found.count
+    assert sms_segments(text + "a" * (found.left + 1)).count == found.count + 1

@@ -176,8 +176,36 @@ def test_the_products_own_texts_are_not_dear(language: str) -> None:
         ),
         (
             "messages/state.moved/chat",
-            "{clinic} {when} " + "о" * 1000,
+            "{clinic} {when} {link} " + "о" * 1000,
             "messages.state.moved.chat: longer than 1024 characters with the sample's facts",
+        ),
+        (
+            "messages/state.moved/sms",
+            "{clinic}: {when}.",
+            "messages.state.moved.sms: does not name {link} or {phone}",
+        ),
+        (
+            "messages/acknowledgement.conflict/chat",
+            "{clinic}: {when}: {state}.",
+            "messages.acknowledgement.conflict.chat: does not name {link} or {phone}",
+        ),
+        (
+            "states/cancelled",
+            "запись\nотменена",
+            "states.cancelled: holds a line break, tab or four spaces, "
+            "which WhatsApp refuses in a fact",
+        ),
+        (
+            "calendar/when",
+            "{on_weekday},\n{date}, в {time}",
+            "calendar.when: holds a line break, tab or four spaces, "
+            "which WhatsApp refuses in a fact",
+        ),
+        (
+            "calendar/weekdays",
+            ["пн", "вт", "ср", "чт", "пт", "сб", "вос\tкресенье"],
+            "calendar.weekdays: a name is empty or holds a line break, tab or four spaces, "
+            "which WhatsApp refuses in a fact",
         ),
         # buttons, calendar, states, sample
         ("buttons/confirm", "Подтвердить эту запись", "buttons.confirm: longer than 20 characters"),
@@ -250,7 +278,8 @@ def test_an_sms_of_more_than_two_parts_is_warned_about() -> None:
     words = words_of(changed("messages/state.begun/sms", "{clinic} {when}[[ {phone}]]" + "я" * 90))
     (warning,) = warnings_of(words)
     assert str(warning) == (
-        "messages.state.begun.sms: 3 SMS parts with the sample's facts (142 units)"
+        "messages.state.begun.sms: 3 SMS parts with the sample's facts (142 units); "
+        "charged by the part, that is 15 instead of 5"
     )
 
 
