@@ -1,6 +1,6 @@
 """How documents are written down: JSON in an envelope that names its schema.
 
-    {"schema":1,"body":{"clinic":"north","id":"a-17", …}}
+    {"schema":2,"body":{"clinic":"north","id":"a-17", …}}
 
 Fields at their default are left out, so a schema is the fields *and* their defaults: whoever
 changes either raises `SCHEMA` and teaches `upgrade` to read the one before. Decimals are
@@ -22,7 +22,7 @@ from gateway.core.case import Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import Charge, Publish, WriteOff
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 _HEAD: Final = b'{"schema":%d,"body":' % SCHEMA
 
@@ -41,9 +41,12 @@ _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, V
 def upgrade(kind: str, schema: int, body: dict[str, Any]) -> dict[str, Any]:
     """Turn a body of an older schema into one of `SCHEMA`.
 
-    Schema 1 is the first, so there is nothing to turn yet. Raises `StoreUnusable` for a schema
-    that this version does not know: it was written by a newer one.
+    Schema 2 only added fields, and a body of schema 1 has their defaults; it was raised so that an
+    older version refuses what it would otherwise write back without them. Raises `StoreUnusable`
+    for a schema that this version does not know: it was written by a newer one.
     """
+    if schema == 1:
+        return body
     raise StoreUnusable(
         f"a {kind} is stored in schema {schema}, this version reads up to {SCHEMA}: "
         "start a version at least as new as the one that wrote it"

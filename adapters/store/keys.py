@@ -10,6 +10,9 @@ whatever changes together lives on one node of a cluster. `<clinic>` is quoted (
 | `{callahead}:ping` | string | the last write of a health check | after a minute |
 | `hint:<hint>` | string | what a look-up hint points at | with its own TTL |
 | `{callahead}:turn:<limit>` | string | when the limit's next turn is | a minute after it |
+| `{callahead}:bucket:<sender>` | string | when the next turn is free if turns are even | a minute |
+| `{callahead}:taken:<sender>` | list | when its last turns were taken, newest first | a minute |
+| `{callahead}:pause:<sender>` | hash | `u` until when it pauses, `l` how long | long after it |
 | `{callahead}:lines:<trunk>` | zset | calls on a trunk by when their line frees | an hour later |
 | `{pNN}:clinics` | set | ids of the clinics | never |
 | `{pNN}:clinic:<clinic>` | hash | settings: `v` version, `d` document, `c` first imports | never |
@@ -20,6 +23,7 @@ whatever changes together lives on one node of a cluster. `<clinic>` is quoted (
 | `{pNN}:log:<member>` | list | timeline of a case or contact, oldest first | with its document |
 | `{pNN}:visits:<clinic>:<branch>` | zset | appointments by start of the visit | RETENTION |
 | `{pNN}:open:<clinic>:<branch>` | zset | those of them with a due time, by start | RETENTION |
+| `{pNN}:attention:<clinic>` | zset | members that wait for the staff, by since when | 2 RETENTION |
 | `{pNN}:due` | zset | members by due time; a lease is a due time in the future | when empty |
 | `{pNN}:rooms` | zset | waiting rooms by the time at which they may be served | when empty |
 | `{pNN}:held` | string | since when grants have been held back for due entries | after a minute |
@@ -30,6 +34,7 @@ whatever changes together lives on one node of a cluster. `<clinic>` is quoted (
 | `{pNN}:ledger:<clinic>:<branch>:<day>` | list | charges in order of commit | RETENTION |
 | `{pNN}:days:<clinic>:<branch>` | zset | open days by the moment of their write-off | when empty |
 | `{pNN}:offs:<clinic>:<branch>` | hash | day -> its write-off | RETENTION after the last |
+| `{pNN}:spent:<clinic>:<branch>:<month>` | string | sum of a month in `MONEY_UNIT` | RETENTION |
 | `{pNN}:work:<clinic>:<branch>:<day>` | hash | function, channel and result -> count | RETENTION |
 | `{pNN}:feed:<clinic>` | zset | changes that were not taken yet by `seq` | RETENTION |
 | `{pNN}:seq:<clinic>` | string | newest `seq` of the feed | never |
@@ -47,7 +52,8 @@ holds. All times are UTC epoch microseconds.
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from gateway.core.case import Case, Contact
@@ -80,6 +86,9 @@ HOLD_MAX: Final = timedelta(seconds=1)
 PER_MINUTE_DEFAULT: Final = 60
 LINES_DEFAULT: Final = 4
 """Rule Z-15, for a branch without rates."""
+
+MONEY_UNIT: Final = Decimal("0.0001")
+"""Months are summed in whole units, which Redis adds exactly: prices have up to 4 decimals."""
 
 META: Final = "{callahead}:meta"
 API_KEYS: Final = "{callahead}:keys"
@@ -138,6 +147,16 @@ def tag(partition: int) -> str:
 def hint(name: str) -> str:
     """Return the key of a look-up hint."""
     return f"hint:{name}"
+
+
+def month(day: date) -> str:
+    """Name the month of a day; months are kept by this name."""
+    return day.isoformat()[:7]
+
+
+def money_units(amount: Decimal) -> int:
+    """Return an amount in units of `MONEY_UNIT`; no price that a branch may set has less."""
+    return round(amount / MONEY_UNIT)
 
 
 def work_field(work: Work) -> str:

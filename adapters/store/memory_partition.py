@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 
@@ -82,6 +83,7 @@ class Books:
     open_days: dict[date, datetime] = field(default_factory=dict)
     written_off: dict[date, WriteOff] = field(default_factory=dict)
     work: dict[Work, int] = field(default_factory=dict)
+    spent: dict[str, Decimal] = field(default_factory=dict)
 
 
 class Partition:
@@ -92,6 +94,7 @@ class Partition:
         self.branch_cases: defaultdict[tuple[str, str], dict[str, Document]] = defaultdict(dict)
         self.rooms = Rooms(self._limit)
         self.due_count = 0
+        self.waiting_for_staff: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
         self._documents: dict[str, Document] = {}
         self._due: list[tuple[datetime, str]] = []
         self._seen: set[tuple[str, str]] = set()
@@ -117,6 +120,12 @@ class Partition:
         if isinstance(case, Case) and case.number is not None:
             return self.contact(case.clinic, case.number)
         return None
+
+    def attention(self, clinic: str) -> list[Case | Contact]:
+        """Return what waits for a clinic's staff, the longest waiting first."""
+        waiting = self.waiting_for_staff[clinic]
+        found = (self._documents[name] for name in sorted(waiting, key=lambda n: (waiting[n], n)))
+        return [document.body for document in found if document.body is not None]
 
     def books(self, clinic: str, branch: str) -> Books:
         """Return the books of a branch."""
@@ -162,19 +171,34 @@ class Partition:
 
     def _follow(self, commit: Commit) -> None:
         """Do what belongs to no single document."""
+        self._wake_others(commit)
+        for charge in commit.charges:
+            self._charge(commit.clinic, charge)
+        for work in commit.work:
+            counts = self.books(commit.clinic, work.branch).work
+            counts[work] = counts.get(work, 0) + 1
+        if commit.attention:
+            self._mark(commit)
+        if commit.refund is not None:
+            self._refund(commit.clinic, commit.refund)
+
+    def _wake_others(self, commit: Commit) -> None:
+        """Make due what the written documents ask for."""
         for write in commit.writes:
             if isinstance(write.document, Contact):
                 for appointment, at in write.document.wake:
                     self.wake(f"case:{keys.quote(commit.clinic)}:{appointment}", at)
         for ref, at in commit.wake:
             self.wake(keys.member(ref), at)
-        for charge in commit.charges:
-            self._charge(commit.clinic, charge)
-        for work in commit.work:
-            counts = self.books(commit.clinic, work.branch).work
-            counts[work] = counts.get(work, 0) + 1
-        if commit.refund is not None:
-            self._refund(commit.clinic, commit.refund)
+
+    def _mark(self, commit: Commit) -> None:
+        """Keep the clinic's queue for its staff."""
+        waiting = self.waiting_for_staff[commit.clinic]
+        for ref, since in commit.attention:
+            if since is None:
+                waiting.pop(keys.member(ref), None)
+            else:
+                waiting[keys.member(ref)] = since
 
     def _write(self, name: str, write: Write) -> None:
         body, version = write.document, write.expected + 1
@@ -230,6 +254,8 @@ class Partition:
         if day != charge.day:
             charge = replace(charge, day=day)
         books.charges.setdefault(day, []).append(charge)
+        month = keys.month(day)
+        books.spent[month] = books.spent.get(month, Decimal(0)) + charge.amount
         at = charge.write_off_at
         books.open_days[day] = min(at, books.open_days.get(day, at))
         name = f"branch:{keys.quote(clinic)}:{charge.branch}"
@@ -256,7 +282,12 @@ class Partition:
     # -- claiming
 
     def claim(
-        self, now: datetime, limit: int, lease: timedelta, duties: frozenset[Duty] = EVERY_DUTY
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        duties: frozenset[Duty] = EVERY_DUTY,
+        sated: frozenset[tuple[str, str]] = frozenset(),
     ) -> Claim:
         """Lease due entries, or grant turns when nothing is due.
 
@@ -264,6 +295,7 @@ class Partition:
         Z-15), but for no longer than `HOLD_MAX`.
         """
         until = now + lease
+        self.rooms.sated = sated
         kinds = _KINDS if duties is EVERY_DUTY else [r for r in Room if Duty(r.value) in duties]
         held_long = self._held_since is not None and now - self._held_since >= keys.HOLD_MAX
         granted = self._grant(now, limit, until, kinds) if held_long else []

@@ -98,6 +98,8 @@ class Rooms:
         self._ready: dict[Room, list[tuple[datetime, str]]] = {kind: [] for kind in Room}
         self._limit_of = limit_of
         self._tokens = 0
+        self.sated: frozenset[tuple[str, str]] = frozenset()
+        """Branches (clinic, branch) whose messages the node that claims has enough of."""
 
     def of(self, kind: Room, clinic: str, branch: str) -> BranchRoom:
         """Return a branch's room."""
@@ -144,20 +146,27 @@ class Rooms:
 
     def _first(self, kind: Room, now: datetime) -> BranchRoom | None:
         queue = self._ready[kind]
-        while queue:
+        passed: list[tuple[datetime, str]] = []
+        found: BranchRoom | None = None
+        while queue and queue[0][0] <= now:
             at, name = queue[0]
             room = self._named[name]
-            if room.ready_at != at:
-                heappop(queue)
-            elif at > now:
-                return None
-            elif room.free(now) and room.waiting:
-                return room
-            else:
-                heappop(queue)
-                if room.ready_at is not None:
-                    self._schedule(room, room.ready_at)
-        return None
+            is_current = room.ready_at == at
+            if is_current and self._is_sated(room):
+                passed.append(heappop(queue))
+                continue
+            if is_current and room.free(now) and room.waiting:
+                found = room
+                break
+            heappop(queue)
+            if is_current and room.ready_at is not None:
+                self._schedule(room, room.ready_at)
+        for entry in passed:
+            heappush(queue, entry)
+        return found
+
+    def _is_sated(self, room: BranchRoom) -> bool:
+        return room.kind is Room.MESSAGE and (room.clinic, room.branch) in self.sated
 
     def next_at(self, kinds: Iterable[Room] = Room) -> datetime | None:
         """Return when a room of these kinds may be served next; call `ready` before."""
@@ -166,9 +175,16 @@ class Rooms:
             queue = self._ready[kind]
             while queue and self._named[queue[0][1]].ready_at != queue[0][0]:
                 heappop(queue)
-            if queue:
+            if queue and self._is_sated(self._named[queue[0][1]]):
+                times += self._others(queue)
+            elif queue:
                 times.append(queue[0][0])
         return min(times, default=None)
+
+    def _others(self, queue: list[tuple[datetime, str]]) -> list[datetime]:
+        """When the rooms of a queue may be served, but those of which a node has enough."""
+        rooms = ((at, self._named[name]) for at, name in queue)
+        return [at for at, room in rooms if room.ready_at == at and not self._is_sated(room)]
 
     def serve(
         self, now: datetime, limit: int, kinds: Iterable[Room] = Room

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from adapters.store import keys
 from adapters.store.memory_limits import MemoryLimits
@@ -107,9 +108,10 @@ class MemoryStore(MemoryLimits):
         limit: int,
         lease: timedelta,
         duties: frozenset[Duty] = EVERY_DUTY,
+        sated: frozenset[tuple[str, str]] = frozenset(),
     ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come."""
-        return self._partitions[partition].claim(now, limit, lease, duties)
+        return self._partitions[partition].claim(now, limit, lease, duties, sated)
 
     async def timeline(self, ref: Ref) -> tuple[Entry, ...]:
         """Return the whole timeline of a case or contact, oldest first."""
@@ -134,6 +136,10 @@ class MemoryStore(MemoryLimits):
 
     def _documents(self, clinic: str, branch: str) -> Iterable[Document]:
         return self._at(clinic).branch_cases[clinic, branch].values()
+
+    async def attention(self, clinic: str, limit: int) -> tuple[Case | Contact, ...]:
+        """Return what holds something for the staff, the longest waiting first."""
+        return tuple(self._at(clinic).attention(clinic)[:limit])
 
     async def wake_branch(self, clinic: str, branch: str, now: datetime) -> int:
         """Make every open case of a branch due now; return how many.
@@ -218,6 +224,10 @@ class MemoryStore(MemoryLimits):
         done = self._at(clinic).books(clinic, branch).written_off
         return tuple(done[day] for day in sorted(done) if since <= day < until)
 
+    async def spent(self, clinic: str, branch: str, month: date) -> Decimal:
+        """Return the sum of a branch's charges of the days of a month, reversals taken off."""
+        return self._at(clinic).books(clinic, branch).spent.get(keys.month(month), Decimal(0))
+
     async def work(
         self, clinic: str, branch: str, since: date, until: date
     ) -> tuple[tuple[Work, int], ...]:
@@ -264,6 +274,7 @@ class MemoryStore(MemoryLimits):
             due=sum(part.due_count for part in parts),
             waiting=sum(part.rooms.waiting() for part in parts),
             oldest_due=min(dues, default=None),
+            attention=sum(len(of) for part in parts for of in part.waiting_for_staff.values()),
         )
 
     async def ping(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import gather
 from collections.abc import Coroutine, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from adapters.store import codec, keys
@@ -163,6 +164,11 @@ class Books:
             day for day in found if since <= date.fromisoformat(day.decode()) < until
         )  # fmt: skip
         return tuple(codec.load_write_off(found[day]) for day in wanted)
+
+    async def spent(self, clinic: str, branch: str, month: date) -> Decimal:
+        """Return the sum of a branch's charges of the days of a month, reversals taken off."""
+        key = f"{self._branch_key('spent', clinic, branch)}:{keys.month(month)}"
+        return int(await self._call("GET", key) or 0) * keys.MONEY_UNIT
 
     async def work(
         self, clinic: str, branch: str, since: date, until: date

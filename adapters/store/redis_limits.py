@@ -1,15 +1,21 @@
-"""Limits that hold over all nodes, in the server: turns and lines of a trunk (rule H-7)."""
+"""Limits that hold over all nodes, in the server: turns and pauses of senders, turns and lines of
+trunks (rule H-7)."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from adapters.store import keys
+from adapters.store import keys, turns
 from adapters.store.library import Library
+from gateway.ports.store import Turns
 
 _TAG: Final = "{callahead}:"
 _MICROSECOND: Final = timedelta(microseconds=1)
+_CATCHING_UP: Final = (turns.BURST // _MICROSECOND, turns.IDLE // _MICROSECOND)
+_PAUSES: Final = tuple(
+    length // _MICROSECOND for length in (turns.PAUSE_FIRST, turns.PAUSE_LONGEST, turns.CALM)
+)
 
 
 class RedisLimits:
@@ -27,6 +33,33 @@ class RedisLimits:
             "take_turn", _TAG, name, between, keys.micros(now), longest
         )
         return None if int(found) < 0 else timedelta(microseconds=int(found))
+
+    async def take_turns(
+        self, name: str, per_second: float | None, wanted: int, now: datetime
+    ) -> Turns:
+        """Take up to `wanted` turns of a sender from its token bucket."""
+        limits: tuple[int, ...] = ()
+        if per_second is not None:
+            rate = turns.rate_of(per_second)
+            even, window = rate.between // _MICROSECOND, rate.window // _MICROSECOND
+            limits = (even, rate.count, window, *_CATCHING_UP)
+        taken, wait, paused = await self._library.call(
+            "take_turns", _TAG, name, wanted, keys.micros(now), *limits
+        )
+        pause = timedelta(microseconds=int(wait))
+        return Turns(int(taken), pause, now + pause if paused else None)
+
+    async def date_turns(self, name: str, turns: int, left_at: datetime) -> None:
+        """Count the last turns of a sender as taken at a later moment."""
+        await self._library.call("date_turns", _TAG, name, turns, keys.micros(left_at))
+
+    async def pause_sender(self, name: str, now: datetime, at_least: timedelta) -> datetime:
+        """Have a sender pause on all nodes and return until when."""
+        length = at_least // _MICROSECOND
+        found = await self._library.call(
+            "pause_sender", _TAG, name, keys.micros(now), length, *_PAUSES
+        )
+        return keys.moment(int(found))
 
     async def take_line(
         self, name: str, holder: str, lines: int, now: datetime, until: datetime

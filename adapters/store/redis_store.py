@@ -95,15 +95,36 @@ class RedisStore(Books, RedisLimits):
         """Return the cases of a branch whose visit starts in [since, until), by start."""
         index = self._branch_key("visits", clinic, branch)
         start, end = keys.micros(since), f"({keys.micros(until)}"
-        ids = await self._call("ZRANGEBYSCORE", index, start, end, "LIMIT", 0, limit)
         prefix = f"{self._tag(clinic)}case:{keys.quote(clinic)}:".encode()
         found: list[Case] = []
-        for at in range(0, len(ids), _PAGE):
-            reads = (self._call("HMGET", prefix + id_, "v", "d") for id_ in ids[at : at + _PAGE])
-            for version, raw in await gather(*reads):
+        seen, page = 0, _PAGE
+        while page == _PAGE and len(found) < limit:  # a case that has ended stands in no document
+            size = min(_PAGE, limit - len(found))
+            ids = await self._call("ZRANGEBYSCORE", index, start, end, "LIMIT", seen, size)
+            seen, page = seen + len(ids), _PAGE if len(ids) == size else 0
+            for version, raw in await gather(
+                *(self._call("HMGET", prefix + id_, "v", "d") for id_ in ids)
+            ):
                 if version is not None:
                     found.append(codec.load_case(raw, int(version)))
         return tuple(found)
+
+    async def attention(self, clinic: str, limit: int) -> tuple[Case | Contact, ...]:
+        """Return what holds something for the staff, the longest waiting first."""
+        tag, found, first = self._tag(clinic), list[Case | Contact](), 0
+        key = f"{tag}attention:{keys.quote(clinic)}"
+        while len(found) < limit:
+            page = await self._call("ZRANGE", key, first, first + _PAGE - 1)
+            reads = (self._call("HMGET", tag.encode() + name, "v", "d") for name in page)
+            for name, (version, raw) in zip(page, await gather(*reads), strict=True):
+                if version is None:
+                    continue  # it is gone: its time was over
+                load = codec.load_case if name.startswith(b"case:") else codec.load_contact
+                found.append(load(raw, int(version)))
+            if len(page) < _PAGE:
+                break
+            first += _PAGE
+        return tuple(found[:limit])
 
     async def wake_branch(self, clinic: str, branch: str, now: datetime) -> int:
         """Make every open case of a branch due now; return how many.
@@ -129,10 +150,12 @@ class RedisStore(Books, RedisLimits):
         limit: int,
         lease: timedelta,
         duties: frozenset[Duty] = EVERY_DUTY,
+        sated: frozenset[tuple[str, str]] = frozenset(),
     ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come."""
         asked = keys.micros(now), limit, _micros(lease), *_CLAIM_LIMITS, " ".join(sorted(duties))
-        next_at, items = await self._library.call("claim", keys.tag(partition), *asked)
+        enough = [f"message:{keys.quote(clinic)}:{branch}" for clinic, branch in sated]
+        next_at, items = await self._library.call("claim", keys.tag(partition), *asked, *enough)
         return Claim(
             tuple(_claimed(*item) for item in items),
             keys.moment(int(next_at)) if next_at else None,
@@ -150,6 +173,7 @@ class RedisStore(Books, RedisLimits):
             due=sum(part[1] for part in parts),
             waiting=sum(part[2] for part in parts),
             oldest_due=keys.moment(oldest) if oldest is not None else None,
+            attention=sum(part[4] for part in parts),
             extra={"memory_bytes": memory, "append_only": persistence},
         )
 
@@ -264,7 +288,7 @@ def _commit_arguments(commit: Commit, retention_s: int) -> list[Argument]:
         out,
         [
             (item.branch, item.day.isoformat(), keys.micros(item.write_off_at),
-             codec.dump_charge(item))
+             codec.dump_charge(item), keys.money_units(item.amount))
             for item in commit.charges
         ],
     )  # fmt: skip
@@ -280,6 +304,8 @@ def _commit_arguments(commit: Commit, retention_s: int) -> list[Argument]:
     )
     refund = commit.refund
     _add_list(out, [(refund.room.value, refund.branch, refund.member)] if refund else [])
+    marks = ((ref, "" if at is None else keys.micros(at)) for ref, at in commit.attention)
+    _add_list(out, [(keys.member(ref), at) for ref, at in marks])
     return out
 
 

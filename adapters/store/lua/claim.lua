@@ -3,7 +3,8 @@
 -- KEYS: {p}:due
 -- Reads and writes under {p}: due rooms held granted room:* slots:* rates:* days:* <member>
 -- ARGV: now, limit, lease, pace window, line lease, longest hold, per_minute and lines of a
---   branch without rates, TTL of slots in s, duties of the node (due, message, call)
+--   branch without rates, TTL of slots in s, duties of the node (due, message, call), then the
+--   rooms of which the node has enough
 -- Returns {next time or '', items}; an item is {member, room or '', version, document, version
 --   and document of the contact, branch of the grant, token of the grant}.
 
@@ -36,7 +37,7 @@ end
 
 -- Whether this node serves a room.
 local function served(name, c)
-  return c.duties[string.match(name, '^(%a+):')]
+  return c.duties[string.match(name, '^(%a+):')] and not c.sated[name]
 end
 
 -- The first of the node's rooms in which somebody can be served now.
@@ -151,8 +152,9 @@ local function claim(keys, argv)
   local p, a = prefix(keys), {}
   for i = 1, #argv do a[i] = tonumber(argv[i]) end
   local c = {now = a[1], limit = a[2], until_ = a[1] + a[3], window = a[4], line_lease = a[5],
-    per_minute = a[7], lines = a[8], slots_ttl = a[9], duties = {}}
+    per_minute = a[7], lines = a[8], slots_ttl = a[9], duties = {}, sated = {}}
   for duty in string.gmatch(argv[10], '%a+') do c.duties[duty] = true end
+  for i = 11, #argv do c.sated[argv[i]] = true end
   local held, items = redis.call('GET', p .. 'held'), {}
   local held_long = held and c.now - tonumber(held) >= a[6]
   if held_long then serve(p, items, c) end

@@ -2,17 +2,18 @@
 --
 -- KEYS: {p}:due
 -- Reads and writes under {p}: <member> log:<member> due rooms room:* slots:call:* visits:* open:*
---   branches seen:* ledger:* days:* offs:* work:* pushed:* seq:* feed:*
+--   branches seen:* attention:* ledger:* days:* offs:* spent:* work:* pushed:* seq:* feed:*
 -- ARGV: clinic, seen id or '', its TTL in s, retention in s, then counted lists in this order:
 --   writes   member, version
 --   checks   member, version
 --   and, for every write, uncounted: document, due or '', branch, id, start or '', number or
 --            visits, forever 0|1, calling 0|1, n wants (room, rank), n journal (entry)
 --   wakes    member, at
---   charges  branch, day, at of its write-off, charge
+--   charges  branch, day, at of its write-off, charge, its amount in units
 --   work     branch, day, field
 --   changes  change id, change
 --   refunds  room, branch, token
+--   marks    member, since when it waits for the staff or ''
 -- Returns 1 done, 0 conflict, 2 duplicate.
 --
 -- This runs for everything that a patient does, so rows are read where they stand in ARGV: a table
@@ -127,13 +128,16 @@ local function day_after(day)
   return string.format('%04d-%02d-%02d', y, m, d)
 end
 
-local function charge(p, c, branch, day, at, item)
+local function charge(p, c, branch, day, at, item, units)
   local offs = of_branch(p, 'offs', c.clinic, branch)
   while redis.call('HEXISTS', offs, day) == 1 do day = day_after(day) end
   local ledger = of_branch(p, 'ledger', c.clinic, branch) .. ':' .. day
   if redis.call('RPUSH', ledger, item) == 1 then
     redis.call('EXPIRE', ledger, c.retention)
   end
+  local spent = of_branch(p, 'spent', c.clinic, branch) .. ':' .. string.sub(day, 1, 7)
+  redis.call('INCRBY', spent, units)
+  redis.call('EXPIRE', spent, c.retention)
   redis.call('ZADD', of_branch(p, 'days', c.clinic, branch), 'LT', at, day)
   wake(p, 'branch:' .. c.clinic .. ':' .. branch, at)
 end
@@ -159,6 +163,18 @@ end
 local function refund(p, c, room, branch, token)
   give_back(p, room .. ':' .. c.clinic .. ':' .. branch, token)
   if room == 'call' then redis.call('HDEL', p .. token, 'l') end
+end
+
+-- The clinic's queue for its staff. What stood there for longer than documents last is gone.
+local function mark(p, c, member, at)
+  local key = p .. 'attention:' .. c.clinic
+  if at == '' then
+    redis.call('ZREM', key, member)
+    return
+  end
+  redis.call('ZADD', key, at, member)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', num((server_seconds() - 2 * c.retention) * 1000000))
+  redis.call('EXPIRE', key, 2 * c.retention)
 end
 
 -- Call `follow` with every row of a counted list that begins at `at`, `width` values each; return
@@ -203,10 +219,11 @@ local function commit(keys, argv)
     at = write(p, c, old, argv[4 + 2 * i], argv[5 + 2 * i], argv, at)
   end
   at = each(p, c, argv, at, 2, wake_row)
-  at = each(p, c, argv, at, 4, charge)
+  at = each(p, c, argv, at, 5, charge)
   at = each(p, c, argv, at, 3, count_work)
   at = each(p, c, argv, at, 2, publish)
-  each(p, c, argv, at, 3, refund)
+  at = each(p, c, argv, at, 3, refund)
+  each(p, c, argv, at, 2, mark)
   return 1
 end
 

@@ -5,8 +5,8 @@
 -- load_contact  KEYS: {p}:due   ARGV: clinic, number
 --               returns {version, document, then version and document of each visit}
 -- figures       KEYS: {p}:due
---               returns {cases, due, waiting, earliest due time or ''}
--- Reads under {p}: case:* contact:* branches visits:* due rooms room:*
+--               returns {cases, due, waiting, earliest due time or '', waiting for the staff}
+-- Reads under {p}: case:* contact:* clinics attention:* branches visits:* due rooms room:*
 
 local function load_case(keys, argv)
   local p = prefix(keys)
@@ -32,7 +32,10 @@ local function load_contact(keys, argv)
 end
 
 local function figures(keys)
-  local p, cases, waiting = prefix(keys), 0, 0
+  local p, cases, waiting, attention = prefix(keys), 0, 0, 0
+  for _, clinic in ipairs(redis.call('SMEMBERS', p .. 'clinics')) do
+    attention = attention + redis.call('ZCARD', p .. 'attention:' .. clinic)
+  end
   for _, branch in ipairs(redis.call('SMEMBERS', p .. 'branches')) do
     cases = cases + redis.call('ZCARD', p .. 'visits:' .. branch)
   end
@@ -40,7 +43,8 @@ local function figures(keys)
     waiting = waiting + redis.call('ZCARD', p .. 'room:' .. name)
   end
   local head = redis.call('ZRANGE', p .. 'due', 0, 0, 'WITHSCORES')[2]
-  return {cases, redis.call('ZCARD', p .. 'due'), waiting, head and num(tonumber(head)) or ''}
+  return {cases, redis.call('ZCARD', p .. 'due'), waiting, head and num(tonumber(head)) or '',
+    attention}
 end
 
 register('load_case', load_case, {'no-writes'})

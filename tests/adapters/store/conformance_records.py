@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
+from gateway.core.case import Case
 from gateway.ports.store import (
     Claim,
     Claimed,
@@ -31,6 +33,7 @@ from tests.adapters.store.samples import (
     MIDNIGHT,
     MINUTE,
     NOW,
+    NUMBER,
     Stores,
     call,
     case,
@@ -41,6 +44,7 @@ from tests.adapters.store.samples import (
     one,
     publish,
     put,
+    rates,
     ref,
     write_off,
 )
@@ -58,6 +62,29 @@ class Money:
         assert not found.written_off
         assert await store.open_days(CLINIC, BRANCH) == (date(2030, 3, 3), DAY)
         assert (await store.ledger(CLINIC, "east", DAY)).charges == ()
+
+    async def test_a_month_is_the_sum_of_its_days(self, stores: Stores) -> None:
+        """Also where a charge goes to a later day, and so to another month (rule Z-14)."""
+        store, other = stores
+        february, march = date(2030, 2, 1), date(2030, 3, 1)
+        last = date(2030, 2, 28)
+        assert await store.spent(CLINIC, BRANCH, march) == 0
+        items = (charge("m1", last), charge("m2", amount="0.0001"), charge("m3", amount="-2.5"))
+        await put(store, replace(one(case()), charges=items))
+        assert await other.spent(CLINIC, BRANCH, february) == Decimal("2.50")
+        assert await other.spent(CLINIC, BRANCH, march) == Decimal("-2.4999")
+        assert await store.write_off(CLINIC, write_off(1, last), None)
+        await put(other, replace(one(case(), 1), charges=(charge("late", last),)))
+        assert await store.spent(CLINIC, BRANCH, february) == Decimal("2.50")
+        assert await store.spent(CLINIC, BRANCH, march) == Decimal("0.0001")
+        assert await store.spent(CLINIC, "east", march) == 0
+
+    async def test_a_charge_that_was_not_committed_is_not_spent(self, stores: Stores) -> None:
+        store, other = stores
+        await put(store, replace(one(case()), charges=(charge(),)))
+        stale = replace(one(case()), charges=(charge("m2"),))
+        assert await other.commit(stale) is Outcome.CONFLICT
+        assert await store.spent(CLINIC, BRANCH, DAY.replace(day=1)) == Decimal("2.50")
 
     async def test_a_branch_with_charges_falls_due(self, stores: Stores) -> None:
         store, _ = stores
@@ -260,3 +287,52 @@ class Records:
         unknown = (Grant(Room.MESSAGE, BRANCH, "17"), Grant(Room.CALL, "x", "case:north:a9"))
         for n, grant in enumerate(unknown):
             await put(store, replace(one(case(), n), refund=grant))
+
+
+class ForTheStaff:
+    """The queue of what waits for a clinic's staff."""
+
+    async def test_whoever_waits_longest_comes_first(self, stores: Stores) -> None:
+        store, other = stores
+        assert await store.attention(CLINIC, 10) == ()
+        await put(store, replace(one(case("a1")), attention=((ref("a1"), NOW),)))
+        await put(store, replace(one(case("a2")), attention=((ref("a2"), NOW - MINUTE),)))
+        number = Ref(Kind.CONTACT, CLINIC, NUMBER)
+        await put(store, replace(one(contact()), attention=((number, NOW + MINUTE),)))
+        found = await other.attention(CLINIC, 10)
+        assert found == (
+            case("a2", version=1),
+            case("a1", version=1),
+            contact(version=1),
+        )
+        assert await store.attention(CLINIC, 2) == found[:2]
+        assert await store.attention("south", 10) == ()
+
+    async def test_what_is_settled_waits_no_more(self, stores: Stores) -> None:
+        store, _ = stores
+        await rates(store, 1, 1)
+        await put(store, replace(one(case("a1")), attention=((ref("a1"), NOW),)))
+        assert (await store.figures()).attention == 1
+        await put(store, one(case("a1"), 1))
+        assert len(await store.attention(CLINIC, 10)) == 1, "a commit that says nothing of it"
+        await put(store, replace(one(case("a1"), 2), attention=((ref("a1"), None),)))
+        assert await store.attention(CLINIC, 10) == ()
+        assert (await store.figures()).attention == 0
+
+    async def test_a_conflict_and_a_repeat_leave_the_queue_alone(self, stores: Stores) -> None:
+        store, _ = stores
+        await put(store, replace(one(case("a1")), attention=((ref("a1"), NOW),), seen="e1"))
+        stale = replace(one(case("a1")), attention=((ref("a1"), None),))
+        assert await store.commit(stale) is Outcome.CONFLICT
+        again = replace(one(case("a1"), 1), attention=((ref("a1"), None),), seen="e1")
+        assert await store.commit(again) is Outcome.DUPLICATE
+        assert await store.attention(CLINIC, 10) == (case("a1", version=1),)
+
+    async def test_more_than_a_page_waits(self, stores: Stores) -> None:
+        store, _ = stores
+        names = [f"v{number:03}" for number in range(260)]
+        for number, name in enumerate(names):
+            marks = ((ref(name), NOW + number * MINUTE),)
+            await put(store, replace(one(case(name)), attention=marks))
+        found = await store.attention(CLINIC, 1000)
+        assert [item.id for item in found if isinstance(item, Case)] == names

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import codec
-from gateway.core.case import Case, Contact, Entry
+from gateway.core.case import Attention, Case, Contact, Entry
 from gateway.errors import StoreUnusable
 from gateway.ports.store import Charge, WriteOff
 from tests.adapters.store.samples import (
@@ -31,6 +31,7 @@ st.register_type_strategy(Decimal, amounts)
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.lists(st.text())
 entries = st.builds(Entry, data=st.dictionaries(st.text(), values))
+st.register_type_strategy(Attention, st.builds(Attention, data=st.dictionaries(st.text(), values)))
 st.register_type_strategy(Entry, entries)
 
 
@@ -67,16 +68,24 @@ def test_any_amount_comes_back(written: Charge, off: WriteOff) -> None:
     assert codec.load_write_off(codec.dump_write_off(off)) == off
 
 
+_WRITTEN = (
+    '{"schema":2,"body":{"clinic":"north","id":"a1","branch":"main","snapshot":{"id":"a1",'
+    '"branch":"main","start":"2030-03-05T09:00:00Z","created":"2030-02-23T09:00:00Z",'
+    '"patient":{"id":"p1","first_name":"Анна"}},"recorded_at":"2030-03-04T09:00:00Z",'
+    '"number":"+15550100"}}'
+)
+
+
 def test_a_case_as_it_was_written_by_schema_1_is_read() -> None:
-    """The text is a contract with every store in the field: a change of it is a new schema."""
-    text = (
-        '{"schema":1,"body":{"clinic":"north","id":"a1","branch":"main","snapshot":{"id":"a1",'
-        '"branch":"main","start":"2030-03-05T09:00:00Z","created":"2030-02-23T09:00:00Z",'
-        '"patient":{"id":"p1","first_name":"Анна"}},"recorded_at":"2030-03-04T09:00:00Z",'
-        '"number":"+15550100"}}'
+    assert codec.load_case(_WRITTEN.replace('"schema":2', '"schema":1').encode(), 7) == case(
+        version=7
     )
-    assert codec.dump_case(case(version=7, journal=(entry("left out"),))) == text.encode()
-    assert codec.load_case(text.encode(), 7) == case(version=7)
+
+
+def test_a_case_is_written_in_the_text_of_its_schema() -> None:
+    """The text is a contract with every store in the field: a change of it is a new schema."""
+    assert codec.dump_case(case(version=7, journal=(entry("left out"),))) == _WRITTEN.encode()
+    assert codec.load_case(_WRITTEN.encode(), 7) == case(version=7)
 
 
 def test_journal_and_wake_are_never_stored() -> None:
@@ -91,8 +100,8 @@ def test_a_charge_is_read_on_the_day_it_stands_in() -> None:
 
 
 def test_a_newer_schema_is_refused() -> None:
-    raw = codec.dump_case(case()).replace(b'"schema":1', b'"schema":2')
-    with pytest.raises(StoreUnusable, match="schema 2"):
+    raw = codec.dump_case(case()).replace(b'"schema":2', b'"schema":3')
+    with pytest.raises(StoreUnusable, match="schema 3"):
         codec.load_case(raw, 1)
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from adapters.store.documents import Shape
-from gateway.core.case import Case, Contact, Entry
+from gateway.core.case import Attention, Case, Contact, Entry
 from gateway.ports.store import Charge, WriteOff
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -192,6 +192,7 @@ st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=F
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.lists(st.text())
 st.register_type_strategy(Entry, st.builds(Entry, data=st.dictionaries(st.text(), values)))
+st.register_type_strategy(Attention, st.builds(Attention, data=st.dictionaries(st.text(), values)))
 
 LEAVES: dict[type, set[str]] = {
     Case: {"journal", "version"},
