@@ -22,7 +22,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from gateway.core.events import Failure
-from gateway.ports.messaging import SendError
+from gateway.ports.messaging import Scope, SendError
 
 RETRY_AFTER_MAX_S = 24 * 3600
 """A provider may ask for any pause; nothing of ours is still useful after a day."""
@@ -207,6 +207,16 @@ def _code(
         if isinstance(error, kind):
             return code
     return otherwise
+
+
+def scope_of(response: HttpResponse) -> Scope:
+    """Tell who has to wait after a temporary failure.
+
+    429 is "too many requests" of whoever sent them (RFC 6585, section 4), and `Retry-After` tells
+    how long the whole service will not be there for them (RFC 9110, section 10.2.3).
+    """
+    whole = response.status == 429 or "retry-after" in response.headers
+    return Scope.SENDER if whole else Scope.RECIPIENT
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> int | None:

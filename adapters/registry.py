@@ -28,22 +28,23 @@ from adapters.messaging import (
     twilio_messaging,
     twilio_messaging_settings,
     whatsapp_cloud,
+    whatsapp_settings,
 )
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.sms_settings import clinics_of
-from adapters.schedule import webhook
+from adapters.schedule import free_times, webhook
 from adapters.store import redis_store
 from adapters.store.embedded import open_embedded
 from adapters.store.memory_store import MemoryStore
 from adapters.telephony import twilio_settings
 from adapters.telephony.sip import config as sip
-from adapters.telephony.sip.trunk import SipTrunk
+from adapters.telephony.sip.trunk import SipTrunks
 from adapters.telephony.twilio_voice import TwilioVoice
 from gateway.clock import Clock
 from gateway.core.model import Appointment, Channel
 from gateway.errors import InvalidInput, Problem
 from gateway.ports.messaging import Inbound, Messaging
-from gateway.ports.schedule import Schedule
+from gateway.ports.schedule import FreeTimes, Schedule
 from gateway.ports.schema_problems import FieldsError, validate
 from gateway.ports.store import Store
 from gateway.ports.telephony import CallProvider, Trunk
@@ -140,17 +141,18 @@ class BuiltMessaging:
 
 @dataclass(frozen=True, slots=True)
 class BuiltTelephony:
-    """A trunk of our own, or a provider with its callbacks under /hooks/. `run` is what has to
-    be served while there are calls."""
+    """Trunks of our own in the order in which they are tried, or a provider with its callbacks
+    under /hooks/. `run` is what has to be served while there are calls, `close` ends them."""
 
-    trunk: Trunk | None = None
+    trunks: tuple[Trunk, ...] = ()
     provider: CallProvider | None = None
     hooks: tuple[str, ...] = ()
     run: Callable[[], Coroutine[object, object, None]] | None = None
+    close: Callable[[], Coroutine[object, object, None]] | None = None
 
 
 def _whatsapp_cloud(options: Options, tools: Tools) -> BuiltMessaging:
-    config = _checked(whatsapp_cloud.Config, options)
+    config = _checked(whatsapp_settings.Config, options)
     clinics = clinics_of(((s.phone_number_id, s.clinic) for s in config.senders), "phone_number_id")
     channel = whatsapp_cloud.WhatsAppCloud(config, tools.http)
     return BuiltMessaging((channel,), _on(channel.channel, clinics), channel, ("whatsapp",))
@@ -246,16 +248,28 @@ def _webhook(options: Options, tools: Tools) -> Schedule:
     )
 
 
+def _webhook_free_times(options: Options, tools: Tools) -> FreeTimes:
+    config = _checked(webhook.Config, options)
+    return free_times.WebhookFreeTimes(
+        config,
+        tools.clinics,
+        tools.read_appointment,
+        tools.clock,
+        allow_private=tools.allow_private,
+    )
+
+
 def _sip(options: Options, _: Tools) -> BuiltTelephony:
-    trunk = SipTrunk(_checked(sip.Config, options))
-    return BuiltTelephony(trunk=trunk, run=trunk.run)
+    sip_trunks = SipTrunks(_checked(sip.Config, options))
+    return BuiltTelephony(trunks=sip_trunks.trunks, run=sip_trunks.run, close=sip_trunks.close)
 
 
 def _twilio_voice(options: Options, tools: Tools) -> BuiltTelephony:
     config = _checked(twilio_settings.Config, options)
     twilio_settings.check(config)
     provider = TwilioVoice(config, tools.http, tools.public_url)
-    return BuiltTelephony(provider=provider, hooks=("twilio/voice", "twilio/voice/status"))
+    hooks = ("twilio/voice", "twilio/voice/status")
+    return BuiltTelephony(provider=provider, hooks=hooks, close=provider.close)
 
 
 MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {
@@ -272,6 +286,9 @@ MESSAGING: Mapping[str, Callable[[Options, Tools], BuiltMessaging]] = {
 }
 SCHEDULES: Mapping[str, Callable[[Options, Tools], Schedule]] = {
     "webhook": _webhook,
+}
+FREE_TIMES: Mapping[str, Callable[[Options, Tools], FreeTimes]] = {
+    "webhook": _webhook_free_times,
 }
 TELEPHONY: Mapping[str, Callable[[Options, Tools], BuiltTelephony]] = {
     "sip": _sip,
@@ -297,6 +314,7 @@ CAPABILITIES: Mapping[str, tuple[Capabilities, ...]] = {
 PATHS: Mapping[str, tuple[str, ...]] = {
     "max": ("ca_file",),
     "sms_smpp": ("connections.*.ca_file",),
+    "sip": ("trunks.*.tls_ca_file",),
 }
 """Settings that name files; `*` stands for every item. Whoever reads the settings knows the
 folder in which they begin."""
@@ -310,6 +328,11 @@ def build_messaging(name: str, options: Options, tools: Tools) -> BuiltMessaging
 def build_schedule(name: str, options: Options, tools: Tools) -> Schedule:
     """Return the way back into a clinic's schedule; raise `InvalidInput`."""
     return _named(SCHEDULES, name)(options, tools)
+
+
+def build_free_times(name: str, options: Options, tools: Tools) -> FreeTimes:
+    """Return who tells a clinic's free times and books them; raise `InvalidInput`."""
+    return _named(FREE_TIMES, name)(options, tools)
 
 
 def build_telephony(name: str, options: Options, tools: Tools) -> BuiltTelephony:

@@ -35,7 +35,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from adapters.telephony.sip.config import Config
-from adapters.telephony.sip.trunk import SipTrunk
+from adapters.telephony.sip.trunk import SipTrunk, SipTrunks
 from gateway.ivr.menu import HungUp, Key, Lost, Turn
 from gateway.ports.telephony import NotAnswered, NotPlaced
 from tests.telephony.peers.audio import speech_like, tone, write_wav
@@ -88,12 +88,12 @@ async def bench(kind: str, settings: dict[str, Any], lines: int) -> AsyncIterato
                 "trunks": [{"name": "bench", "caller": "+74950000001", "lines": lines,
                             "proxy": f"127.0.0.1:{port}", "per_second": 200}],
             })  # fmt: skip
-            trunk = SipTrunk(config)
-            running = asyncio.create_task(trunk.run())
+            trunks = SipTrunks(config)
+            running = asyncio.create_task(trunks.run())
             try:
-                yield Bench(trunk, phones)
+                yield Bench(trunks.trunks[0], phones)
             finally:
-                await trunk.close()
+                await trunks.close()
                 running.cancel()
                 await asyncio.wait([running])
     finally:

@@ -166,9 +166,13 @@ WHEN_SENT: dict[str, str] = {
     "acknowledgement.opt_out": 'after «стоп» or "stop"',
     "acknowledgement.opt_in": 'after «старт» or "start"',
     "acknowledgement.conflict": "when the schedule did not take the answer",
+    "acknowledgement.linked": "in MAX or Telegram, once the chat is known to be the patient's",
     "clarification.options": "after an answer that was not understood",
     "clarification.which_visit": "after a clear answer that may be about several visits",
     "clarification.repeat": "after the answer 0",
+    "clarification.number": "in MAX or Telegram, to a person whom nobody knows, once a day",
+    "clarification.not_own_contact": "the same, after somebody else's contact",
+    "clarification.not_linked": "the same, where a contact proves no number (MAX by default)",
     "state.unconfirmed": "after an answer that came too late: the visit is not confirmed",
     "state.confirmed": "the same: the visit is confirmed",
     "state.reschedule_requested": "the same: another time was asked for",
@@ -213,7 +217,10 @@ def _sample_lines(words: Words) -> Iterator[str]:
         note = ""
         if channel is Channel.SMS:
             length = sms_segments(content.text)
-            note = f" ({length.units} units of {length.encoding}, parts: {length.count})"
+            note = (
+                f" ({length.units} units of {length.encoding}, parts: {length.count}, "
+                f"left: {length.left})"
+            )
         if content.buttons:
             note = f", with the buttons {', '.join(button.title for button in content.buttons)}"
         yield from ("", f"{_SHOWN[channel]}{note}:", "", "```text", content.text, "```")

@@ -7,15 +7,16 @@ settings are data in the store, not configuration. Any text value may be `env:NA
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from gateway.errors import InvalidInput, Problem
-from gateway.ports.schema_problems import FieldsError, Finding, StrictModel, validate
+from gateway.ports.schema_problems import FieldsError, Finding, StrictModel, bad, validate
 from gateway.ports.schema_problems import Path as FieldPath
 from gateway.ports.schema_speech import SpeechSettings
 from gateway.ports.yaml_lines import Document, read_document
@@ -24,11 +25,23 @@ DEFAULT_FILE = Path("config/gateway.yaml")
 SECRET_BYTES_MAX = 64 * 1024
 
 
+def _check_network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise bad("must be an address or a network such as 10.0.0.0/8") from None
+    return text
+
+
+ProxyNetwork: TypeAlias = Annotated[str, AfterValidator(_check_network)]
+
+
 class Listen(StrictModel):
-    """Address and port of the HTTP server."""
+    """Address and port of the HTTP server, and the proxies before it."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    trusted_proxies: list[ProxyNetwork] = Field(default_factory=list)
 
 
 class StoreSettings(StrictModel):
@@ -53,9 +66,10 @@ class Logging(StrictModel):
 
 
 class ScheduleWebhook(StrictModel):
-    """Where a clinic takes its changes as signed webhooks."""
+    """Where a clinic takes its changes as signed webhooks, and is asked for free times."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    free_times: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/=]{32,}$")]
 
 

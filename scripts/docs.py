@@ -15,7 +15,7 @@ from adapters import registry  # noqa: E402 (the project may not be installed)
 from adapters.telephony.sip.results import table_as_markdown  # noqa: E402
 from gateway.core.case import ATTEMPT_TRANSITIONS  # noqa: E402
 from gateway.core.events import Receipt  # noqa: E402
-from gateway.scripts import load_scripts, scripts_page  # noqa: E402
+from gateway.scripts import load_scripts, load_texts, messages_page, scripts_page  # noqa: E402
 
 
 def attempt_states() -> str:
@@ -59,6 +59,7 @@ GENERATED: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/adapters.md", "capabilities"): capabilities,
     ("docs/sip.md", "sip results"): table_as_markdown,
     ("docs/voice.md", "dialogues"): lambda: scripts_page(load_scripts()),
+    ("docs/messages.md", "samples"): lambda: messages_page(load_texts()),
 }
 
 

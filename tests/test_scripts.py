@@ -62,8 +62,8 @@ def test_a_misplaced_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.rule("W-3")
 def test_a_refusal_names_file_line_field_and_reason() -> None:
-    text = RUSSIAN.replace("Подтвердите визит: {link}", "Подтвердите визит!")
-    line = 1 + next(n for n, row in enumerate(text.splitlines()) if "Подтвердите визит!" in row)
+    text = RUSSIAN.replace("Подтвердите: {link}", "Подтвердите!")
+    line = 1 + next(n for n, row in enumerate(text.splitlines()) if "Подтвердите!" in row)
     error = refused(text)
     expected = f"own.yaml: line {line}: messages.confirmation.sms: does not name {{link}}"
     assert str(error) == expected

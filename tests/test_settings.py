@@ -48,6 +48,7 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("listen:\n  port: 1\n  prot: 2\n", 3, "listen.prot"),
         ("listen:\n  port: http\n", 2, "listen.port"),
         ("listen:\n  port: 70000\n", 2, "listen.port"),
+        ("listen:\n  trusted_proxies: [10.0.0.1/8]\n", 2, "listen.trusted_proxies[0]"),
         ("listen: 8080\n", 1, "listen"),
         ("\n\nlog:\n  level: loud\n", 4, "log.level"),
         ("log:\n  show_personal_data: often\n", 2, "log.show_personal_data"),

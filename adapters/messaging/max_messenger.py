@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import (
     Json,
     integer_of,
@@ -49,6 +49,7 @@ from gateway.ports.messaging import (
     InboundMessage,
     LinkStep,
     OutgoingMessage,
+    SenderLimits,
     SendError,
 )
 from gateway.ports.webhook import RawRequest, RawResponse
@@ -341,7 +342,9 @@ def read(config: Config, response: HttpResponse) -> str:
     if code in config.unreachable:
         raise SendError(Failure.IMPOSSIBLE, word)
     if response.status == 429 or response.status >= 500 or code in TEMPORARY_CODES:
-        raise SendError(Failure.TEMPORARY, word, retry_after_s=retry_after_s(response.headers))
+        pause = retry_after_s(response.headers)
+        scope = scope_of(response)
+        raise SendError(Failure.TEMPORARY, word, retry_after_s=pause, scope=scope)
     raise _refused(word)
 
 
@@ -355,6 +358,7 @@ class MaxMessenger:
 
     def __init__(self, config: Config, client: HttpClient, clock: Clock) -> None:
         check(config)
+        self.takes_contacts = config.trust_contacts
         self._config = config
         self._client = client
         self._clock = clock
@@ -362,6 +366,13 @@ class MaxMessenger:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a bot for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the bot's limit."""
+        bot = sender_of(self._config.senders, clinic, branch)
+        if bot is None:
+            return None
+        return SenderLimits(f"max:{bot.name}", bot.per_second)
 
     def link(self, clinic: str, branch: str, token: str) -> str | None:
         """Return the deep link that starts the bot with a token."""

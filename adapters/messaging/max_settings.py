@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from adapters.http import HttpClient
-from adapters.messaging.senders import BranchSender, Senders, Strict, check_different
+from adapters.messaging.senders import PerSecond, RatedSender, Senders, Strict, check_different
 from gateway.errors import InvalidInput, Problem
 from gateway.ports.schema_problems import bad
 
@@ -17,8 +17,10 @@ _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9-]{16,256}")
 """MAX allows 5 to 256 of these characters; fewer than 16 could be guessed."""
 
 
-class Bot(BranchSender):
+class Bot(RatedSender):
     """A bot and what its webhook carries; the first of `webhook_secrets` is the one that is set.
+
+    `per_second`: MAX takes 30 requests a second; answers to taps count as well.
 
     `name` is the bot's name in links, `https://max.ru/<name>`.
     """
@@ -26,6 +28,7 @@ class Bot(BranchSender):
     name: str = Field(pattern=r"^[A-Za-z0-9_]{3,64}$")
     token: SecretStr = Field(min_length=1)
     webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    per_second: PerSecond | None = 30.0
 
     @field_validator("webhook_secrets")
     @classmethod

@@ -33,10 +33,10 @@ from datetime import datetime
 from pydantic import Field, SecretStr
 
 from adapters.addresses import checked_url
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import Json, object_of, read_json, text_of, unix_moment
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Senders, Strict, check_different, sender_of
+from adapters.messaging.senders import RatedSender, Senders, Strict, check_different, sender_of
 from adapters.standard_webhooks import headers_of, key_of
 from adapters.standard_webhooks import verify as verify_signature
 from gateway.clock import Clock
@@ -48,6 +48,7 @@ from gateway.ports.messaging import (
     Inbound,
     InboundReceipt,
     OutgoingMessage,
+    SenderLimits,
     SendError,
     attempt_of,
 )
@@ -57,7 +58,7 @@ from gateway.ports.webhook import RawRequest, RawResponse
 # --- Config ---------------------------------------------------------------------------------------
 
 
-class Backend(BranchSender):
+class Backend(RatedSender):
     """One app's backend. Several `secrets` sign at once while they are rotated.
 
     `name` stands in the address of its reports, so that its own secret is asked for.
@@ -246,7 +247,8 @@ def read(sender: Backend, name: str, response: HttpResponse, now: datetime) -> s
     code = f"http_{response.status}"
     if response.status == 429 or response.status >= 500:
         pause = retry_after_s(response.headers, now)
-        raise SendError(Failure.TEMPORARY, code, retry_after_s=pause)
+        scope = scope_of(response)
+        raise SendError(Failure.TEMPORARY, code, retry_after_s=pause, scope=scope)
     if response.status == 422:
         why = text_of(document.get("code"))
         if why in NOBODY_THERE:
@@ -274,6 +276,13 @@ class PushBackend:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is an app for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the backend's limit, where the settings tell one."""
+        sender = sender_of(self._config.senders, clinic, branch)
+        if sender is None:
+            return None
+        return SenderLimits(f"backend:{sender.name}", sender.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Ask the app's backend for a notification."""

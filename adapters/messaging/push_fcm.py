@@ -18,22 +18,27 @@ from datetime import datetime, timedelta
 
 from pydantic import Field, SecretStr
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import Json, object_of, objects, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.push_fcm_token import AccessTokens, ServiceAccount, read_service_account
 from adapters.messaging.push_notification import TEXT_MAX, notification_of, refused
-from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
+from adapters.messaging.senders import RatedSender, Senders, Strict, sender_of
 from gateway.clock import Clock
 from gateway.core.events import Failure
 from gateway.core.model import Channel
 from gateway.errors import InvalidInput, Problem
-from gateway.ports.messaging import OutgoingMessage, SendError, attempt_of
+from gateway.ports.messaging import (
+    OutgoingMessage,
+    SenderLimits,
+    SendError,
+    attempt_of,
+)
 
 # --- Config ---------------------------------------------------------------------------------------
 
 
-class App(BranchSender):
+class App(RatedSender):
     """One app. `service_account` is the text of the key file: `file:secrets/firebase.json`.
 
     `title` stands above the text; without one the phone shows the app's name alone. After `ttl_s`
@@ -144,6 +149,7 @@ def read(response: HttpResponse, now: datetime) -> str:
         code,
         retry_after_s=(max(pauses) or None) if meaning.failure is Failure.TEMPORARY else None,
         alert=meaning.alert,
+        scope=scope_of(response),
     )
 
 
@@ -182,6 +188,7 @@ class PushFcm:
     """The channel. The client belongs to whoever made it."""
 
     channel = Channel.PUSH
+    provider = "fcm"
 
     def __init__(self, config: Config, client: HttpClient, clock: Clock) -> None:
         self._config = config
@@ -204,6 +211,13 @@ class PushFcm:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is an app for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the project's limit, where the settings tell one."""
+        app = sender_of(self._config.senders, clinic, branch)
+        if app is None:
+            return None
+        return SenderLimits(f"fcm:{self._accounts[app][0].project_id}", app.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send; with a new access token once more when the present one is refused."""

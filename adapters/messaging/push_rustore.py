@@ -13,19 +13,23 @@ import json
 
 from pydantic import Field, SecretStr
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import object_of, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.push_notification import TEXT_MAX, notification_of, refused
-from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
+from adapters.messaging.senders import RatedSender, Senders, Strict, sender_of
 from gateway.core.events import Failure
 from gateway.core.model import Channel
-from gateway.ports.messaging import OutgoingMessage, SendError
+from gateway.ports.messaging import (
+    OutgoingMessage,
+    SenderLimits,
+    SendError,
+)
 
 # --- Config ---------------------------------------------------------------------------------------
 
 
-class App(BranchSender):
+class App(RatedSender):
     """One app: its project and service token of the developer's console.
 
     `title` stands above the text; None sends no title. After `ttl_s` a notification that has not
@@ -96,7 +100,9 @@ def read(response: HttpResponse) -> str | None:
     if status in (502, 504) and not speaks:
         raise SendError(None, code)
     if status == 429 or status >= 500:
-        raise SendError(Failure.TEMPORARY, code, retry_after_s=retry_after_s(response.headers))
+        pause = retry_after_s(response.headers)
+        scope = scope_of(response)
+        raise SendError(Failure.TEMPORARY, code, retry_after_s=pause, scope=scope)
     raise refused(code)
 
 
@@ -107,6 +113,7 @@ class PushRustore:
     """The channel. The client belongs to whoever made it."""
 
     channel = Channel.PUSH
+    provider = "rustore"
 
     def __init__(self, config: Config, client: HttpClient) -> None:
         self._config = config
@@ -115,6 +122,13 @@ class PushRustore:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is an app for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the project's limit, where the settings tell one."""
+        app = sender_of(self._config.senders, clinic, branch)
+        if app is None:
+            return None
+        return SenderLimits(f"rustore:{app.project_id}", app.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send one notification."""

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, objects, read_json
+from adapters.messaging.sandbox_memory import Book
 from adapters.messaging.sandbox_traffic import Deliveries, answer_late
 from adapters.messaging.sandbox_world import Chance, Faults
 from gateway.clock import Clock
@@ -77,10 +78,17 @@ class MaxWorld:
     """All dialogues. `run` must be running for anything to reach the gateway."""
 
     def __init__(
-        self, clock: Clock, client: HttpClient, bots: Iterable[SandboxBot], *, seed: int = 0
+        self,
+        clock: Clock,
+        client: HttpClient,
+        bots: Iterable[SandboxBot],
+        *,
+        seed: int = 0,
+        book: Book | None = None,
     ) -> None:
         self.faults = Faults()
         self.bots = {bot.token: bot for bot in bots}
+        self._book = book
         self.answered_taps: list[str] = []
         self._clock = clock
         self._chance = Chance(seed)
@@ -102,10 +110,42 @@ class MaxWorld:
         bot = bot or next(iter(self.bots.values()))
         return self._dialogs.setdefault((bot.user_id, person), Dialog(bot, person))
 
-    def start(self, person: int, token: str | None = None) -> None:
-        """Open the dialogue by a deep link, or find the bot by its name."""
+    def recall(self, records: Iterable[Json]) -> None:
+        """Go on after an earlier life; updates that were not taken are told again."""
+        untold: dict[str, tuple[Dialog, Json]] = {}
+        for record in records:
+            if record.get("what") == "told":
+                untold.pop(str(record["id"]), None)
+                continue
+            bot = next(b for b in self.bots.values() if b.user_id == record["bot"])
+            dialog = self.dialog(int(str(record["person"])), bot)
+            match record.get("what"):
+                case "dialog":
+                    dialog.started = record["started"] is True
+                    dialog.stopped = record["stopped"] is True
+                case "message":
+                    message = object_of(record["message"])
+                    dialog.messages[_mid(message)] = message
+                case "update":
+                    untold[str(record["id"])] = (dialog, object_of(record["document"]))
+        for name, (dialog, document) in untold.items():
+            self._tell(dialog, name, document)
+
+    def _write(self, dialog: Dialog, what: str, **more: object) -> None:
+        if self._book is not None:
+            record = {"what": what, "bot": dialog.bot.user_id, "person": dialog.person, **more}
+            self._book.write({**record, "at": self._clock.now().isoformat()})
+
+    def open(self, person: int) -> None:
+        """Let the dialogue be one that was begun before anybody listened."""
         dialog = self.dialog(person)
         dialog.started, dialog.stopped = True, False
+        self._write(dialog, "dialog", started=True, stopped=False)
+
+    def start(self, person: int, token: str | None = None) -> None:
+        """Open the dialogue by a deep link, or find the bot by its name."""
+        self.open(person)
+        dialog = self.dialog(person)
         content: Json = {"chat_id": person + 1, "user": _person(person)}
         self._update(dialog, "bot_started", {**content, "payload": token})
 
@@ -113,15 +153,14 @@ class MaxWorld:
         """Stop the bot."""
         dialog = self.dialog(person)
         dialog.stopped = True
+        self._write(dialog, "dialog", started=dialog.started, stopped=True)
         self._update(dialog, "bot_stopped", {"chat_id": person + 1, "user": _person(person)})
 
     def write(self, person: int, text: str | None, quote: str | None = None, **body: object) -> str:
         """Send a message; `body` is what else stands in its body."""
         dialog = self.dialog(person)
-        message = self._keep(dialog, _person(person), {"text": text, "attachments": None, **body})
-        if quote is not None:
-            quoted = object_of(dialog.messages[quote]["body"])
-            message["link"] = {"type": "reply", "message": quoted}
+        said = {"text": text, "attachments": None, **body}
+        message = self._keep(dialog, _person(person), said, quote)
         self._update(dialog, "message_created", {"message": message, "user_locale": "ru"})
         return _mid(message)
 
@@ -130,6 +169,7 @@ class MaxWorld:
         dialog = self.dialog(person)
         body = {**object_of(dialog.messages[mid]["body"]), "text": text}
         dialog.messages[mid] = edited = {**dialog.messages[mid], "body": body}
+        self._write(dialog, "message", message=edited)
         self._update(dialog, "message_edited", {"message": edited})
 
     def share_contact(self, person: int, number: str, owner: int | None = None) -> str:
@@ -156,7 +196,7 @@ class MaxWorld:
         self._update(dialog, "message_callback", {"callback": callback, "message": shown})
         return tap
 
-    def _keep(self, dialog: Dialog, sender: Json, body: Json) -> Json:
+    def _keep(self, dialog: Dialog, sender: Json, body: Json, quote: str | None = None) -> Json:
         mid = f"mid.{self._chance.fresh(32)}"
         message: Json = {
             "sender": sender,
@@ -164,16 +204,29 @@ class MaxWorld:
             "timestamp": self._now_ms(),
             "body": {"mid": mid, "seq": len(dialog.messages), **body},
         }
+        if quote is not None:
+            quoted = object_of(dialog.messages[quote]["body"])
+            message["link"] = {"type": "reply", "message": quoted}
         dialog.messages[mid] = message
+        self._write(dialog, "message", message=message)
         return message
 
     def _update(self, dialog: Dialog, kind: str, content: Json) -> None:
         document = {"update_type": kind, "timestamp": self._now_ms(), **content}
+        name = self._chance.fresh(16)
+        self._write(dialog, "update", id=name, document=document)
+        self._tell(dialog, name, document)
+
+    def _tell(self, dialog: Dialog, name: str, document: Json) -> None:
+        def taken() -> None:
+            if self._book is not None:
+                self._book.write({"what": "told", "id": name}, durable=False)
+
         body = json.dumps(document, ensure_ascii=False).encode()
         for url, secret in dialog.bot.hooks.items():
             headers = {"Content-Type": "application/json", "X-Max-Bot-Api-Secret": secret}
             request = HttpRequest("POST", url, headers, body)
-            self._deliveries.send(f"{url}:{dialog.person}", partial(_same, request))
+            self._deliveries.send(f"{url}:{dialog.person}", partial(_same, request), taken=taken)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -194,10 +247,8 @@ class MaxWorld:
             raise MaxError(400, "link.mid")
         sender = {"user_id": bot.user_id, "first_name": "Clinic", "is_bot": True}
         attachments = body.get("attachments")
-        message = self._keep(dialog, sender, {"text": body["text"], "attachments": attachments})
-        if link:
-            quoted = object_of(dialog.messages[str(link["mid"])]["body"])
-            message["link"] = {"type": "reply", "message": quoted}
+        said = {"text": body["text"], "attachments": attachments}
+        message = self._keep(dialog, sender, said, str(link["mid"]) if link else None)
         return {"message": message}
 
     def answer_tap(self, tap: str | None, body: Json) -> Json:

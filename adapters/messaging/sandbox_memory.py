@@ -101,23 +101,7 @@ class Memory:
         phone.has_account = record["has_account"] is True
 
     def _message(self, record: Json) -> None:
-        message = ChatMessage(
-            id=str(record["id"]),
-            sender=str(record["sender"]),
-            number=str(record["number"]),
-            from_patient=record["from_patient"] is True,
-            at=datetime.fromisoformat(str(record["at"])),
-            text=str(record["text"]),
-            kind=str(record["kind"]),
-            buttons=tuple(
-                ChatButton(str(b["title"]), str(b["payload"])) for b in objects(record["buttons"])
-            ),
-            template=_text(record["template"]),
-            quote=_text(record["quote"]),
-            opaque=_text(record["opaque"]),
-            state=State(str(record["state"])),
-            error=error if isinstance(error := record["error"], int) else None,
-        )
+        message = message_in(record)
         self.messages[message.id] = message
         phone = self.phones[message.number]
         if message.from_patient:
@@ -130,6 +114,27 @@ class Memory:
         message = self.messages.get(str(record["id"]))
         if message is not None:
             message.move(State(str(record["state"])))
+
+
+def message_in(record: Json) -> ChatMessage:
+    """Return the message that `of_message` has recorded."""
+    return ChatMessage(
+        id=str(record["id"]),
+        sender=str(record["sender"]),
+        number=str(record["number"]),
+        from_patient=record["from_patient"] is True,
+        at=datetime.fromisoformat(str(record["at"])),
+        text=str(record["text"]),
+        kind=str(record["kind"]),
+        buttons=tuple(
+            ChatButton(str(b["title"]), str(b["payload"])) for b in objects(record["buttons"])
+        ),
+        template=_text(record["template"]),
+        quote=_text(record["quote"]),
+        opaque=_text(record["opaque"]),
+        state=State(str(record["state"])),
+        error=error if isinstance(error := record["error"], int) else None,
+    )
 
 
 def _text(value: object) -> str | None:

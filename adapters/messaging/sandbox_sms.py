@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from adapters.http import HttpClient, HttpRequest
-from adapters.messaging.sandbox_memory import Book, of_message
+from adapters.json_values import Json
+from adapters.messaging.sandbox_memory import Book, message_in, of_message, of_state, of_told
 from adapters.messaging.sandbox_traffic import Deliveries
 from adapters.messaging.sandbox_world import (
     Chance,
@@ -55,6 +56,7 @@ class SmsWorld:
     ) -> None:
         self.faults = Faults()
         self.accepted: list[ChatMessage] = []
+        self.written: list[ChatMessage] = []
         self.unreachable: dict[str, int] = {}  # by number: the code that its receipts will carry
         self.chance = Chance(seed)
         self._clock = clock
@@ -116,28 +118,48 @@ class SmsWorld:
             error=self.unreachable.get(number),
         )
         self.accepted.append(message)
-        if self._book is not None:
-            self._book.write(of_message(message))
-        states = tuple(states)
-        if message.error is not None and states:
-            states = (State.FAILED,)
-        for state in states:
+        self._write(of_message(message))
+        for state in _ends(message, tuple(states)):
             self.tell(message, state)
         return message
+
+    def _write(self, record: Json, *, durable: bool = True) -> None:
+        if self._book is not None:
+            self._book.write(record, durable=durable)
+
+    def recall(self, records: Iterable[Json]) -> None:
+        """Go on after an earlier life; callbacks that were not taken are told again."""
+        found, told = _remembered(records)
+        for message in found:
+            if message.from_patient:
+                self.written.append(message)
+                self._wrote_at[(message.sender, message.number)] = message.at
+                if (message.id, None) not in told:
+                    self._bring(message)
+                continue
+            self.accepted.append(message)
+            for state in _ends(message, ON_THE_WAY):
+                if (message.id, state) not in told:
+                    self.tell(message, state)
 
     def tell(self, message: ChatMessage, state: State) -> None:
         """Report a state after those that were reported before."""
 
         def build() -> HttpRequest:
-            message.move(state)
+            if message.move(state):
+                self._write(of_state(message), durable=False)
             return self._wire.receipt(message, state)
+
+        def taken() -> None:
+            self._write(of_told(message, state), durable=False)
 
         pauses = {
             State.SENT: self._pace.sent_s,
             State.DELIVERED: self._pace.delivered_s,
             State.READ: self._pace.read_s,
         }
-        self._deliveries.send(message.id, build, after_s=pauses.get(state, self._pace.sent_s))
+        after_s = pauses.get(state, self._pace.sent_s)
+        self._deliveries.send(message.id, build, after_s=after_s, taken=taken)
 
     # What patients do
 
@@ -165,7 +187,40 @@ class SmsWorld:
             quote=quote,
             state=State.DELIVERED,
         )
+        self.written.append(message)
         self._wrote_at[(sender, number)] = message.at
-        request = self._wire.inbound(message)
-        self._deliveries.send(number, lambda: request)
+        self._write(of_message(message))
+        self._bring(message)
         return message
+
+    def _bring(self, message: ChatMessage) -> None:
+        request = self._wire.inbound(message)
+
+        def taken() -> None:
+            self._write(of_told(message, None), durable=False)
+
+        self._deliveries.send(message.number, lambda: request, taken=taken)
+
+
+def _remembered(
+    records: Iterable[Json],
+) -> tuple[tuple[ChatMessage, ...], set[tuple[str, State | None]]]:
+    """Return the messages of a journal and what was told about them."""
+    found: dict[str, ChatMessage] = {}
+    told: set[tuple[str, State | None]] = set()
+    for record in records:
+        name = str(record["id"])
+        match record["what"]:
+            case "message":
+                found[name] = message_in(record)
+            case "state":
+                found[name].move(State(str(record["state"])))
+            case "told":
+                state = record["state"]
+                told.add((name, None if state is None else State(str(state))))
+    return tuple(found.values()), told
+
+
+def _ends(message: ChatMessage, states: tuple[State, ...]) -> tuple[State, ...]:
+    """Return what will be told about a message of which `states` were to be."""
+    return (State.FAILED,) if message.error is not None and states else states

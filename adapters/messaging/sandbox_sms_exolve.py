@@ -17,6 +17,7 @@ from aiohttp import web
 
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, object_of, read_json
+from adapters.messaging.sandbox_memory import Book
 from adapters.messaging.sandbox_sms import SmsWorld
 from adapters.messaging.sandbox_traffic import answer_late
 from adapters.messaging.sandbox_world import ChatMessage, Pace, State
@@ -63,9 +64,10 @@ class ExolveMessages:
         *,
         pace: Pace | None = None,
         seed: int = 0,
+        book: Book | None = None,
     ) -> None:
         self.applications = tuple(applications)
-        self.world = SmsWorld(clock, client, self, pace=pace, seed=seed)
+        self.world = SmsWorld(clock, client, self, pace=pace, seed=seed, book=book)
         self.asked = 0
 
     def take(self, application: Application, body: Json) -> ChatMessage:

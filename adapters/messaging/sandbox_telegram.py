@@ -16,6 +16,7 @@ from aiohttp import web
 
 from adapters.http import HttpClient, HttpRequest
 from adapters.json_values import Json, integer_of, object_of, objects, read_json
+from adapters.messaging.sandbox_memory import Book
 from adapters.messaging.sandbox_traffic import Deliveries, answer_late
 from adapters.messaging.sandbox_world import Chance, Faults
 from gateway.clock import Clock
@@ -87,10 +88,17 @@ class TelegramWorld:
     """All chats. `run` must be running for anything to reach the gateway."""
 
     def __init__(
-        self, clock: Clock, client: HttpClient, bots: Iterable[SandboxBot], *, seed: int = 0
+        self,
+        clock: Clock,
+        client: HttpClient,
+        bots: Iterable[SandboxBot],
+        *,
+        seed: int = 0,
+        book: Book | None = None,
     ) -> None:
         self.faults = Faults()
         self.bots = {bot.token: bot for bot in bots}
+        self._book = book
         self.answered_taps: list[str] = []
         self._clock = clock
         self._chance = Chance(seed)
@@ -114,10 +122,46 @@ class TelegramWorld:
         bot = bot or next(iter(self.bots.values()))
         return self._chats.setdefault((bot.id, person), Chat(bot, person))
 
-    def start(self, person: int, token: str | None = None) -> None:
-        """Open the chat by a deep link, or find the bot by its name."""
+    def recall(self, records: Iterable[Json]) -> None:
+        """Go on after an earlier life; updates that were not taken are told again."""
+        untold: dict[str, tuple[Chat, Json]] = {}
+        for record in records:
+            if record.get("what") == "told":
+                untold.pop(str(record["id"]), None)
+                continue
+            bot = next(b for b in self.bots.values() if b.id == record["bot"])
+            chat = self.chat(int(str(record["person"])), bot)
+            match record.get("what"):
+                case "chat":
+                    chat.started = record["started"] is True
+                    chat.blocked = record["blocked"] is True
+                case "message":
+                    message = object_of(record["message"])
+                    number = int(str(message["message_id"]))
+                    chat.messages[number] = message
+                    self._last_message = max(self._last_message, number)
+                case "update":
+                    document = object_of(record["document"])
+                    number = int(str(document["update_id"]))
+                    self._last_update = max(self._last_update, number)
+                    untold[str(number)] = (chat, document)
+        for chat, document in untold.values():
+            self._tell(chat, document)
+
+    def _write(self, chat: Chat, what: str, **more: object) -> None:
+        if self._book is not None:
+            record = {"what": what, "bot": chat.bot.id, "person": chat.person, **more}
+            self._book.write({**record, "at": self._clock.now().isoformat()})
+
+    def open(self, person: int) -> None:
+        """Let the chat be one that was begun before anybody listened."""
         chat = self.chat(person)
         chat.started, chat.blocked = True, False
+        self._write(chat, "chat", started=True, blocked=False)
+
+    def start(self, person: int, token: str | None = None) -> None:
+        """Open the chat by a deep link, or find the bot by its name."""
+        self.open(person)
         self.write(person, "/start" if token is None else f"/start {token}")
 
     def write(self, person: int, text: str, quote: int | None = None, **more: object) -> int:
@@ -136,6 +180,7 @@ class TelegramWorld:
         chat = self.chat(person)
         edited = {**chat.messages[message], "text": text, "edit_date": self._unix()}
         chat.messages[message] = edited
+        self._write(chat, "message", message=edited)
         self._update(chat, {"edited_message": edited})
 
     def share_contact(self, person: int, number: str, owner: int | None = None) -> int:
@@ -165,6 +210,7 @@ class TelegramWorld:
         """Stop the bot."""
         chat = self.chat(person)
         chat.blocked = True
+        self._write(chat, "chat", started=chat.started, blocked=True)
         self._update(chat, {"my_chat_member": self._membership(chat, "member", "kicked")})
 
     def _membership(self, chat: Chat, before: str, after: str) -> Json:
@@ -193,19 +239,29 @@ class TelegramWorld:
             **item,
         }
         chat.messages[self._last_message] = message
+        self._write(chat, "message", message=message)
         return message
 
     def _update(self, chat: Chat, content: Json) -> None:
         if not chat.bot.hook:
             return
         self._last_update += 1
-        body = json.dumps({"update_id": self._last_update, **content}).encode()
+        document = {"update_id": self._last_update, **content}
+        self._write(chat, "update", document=document)
+        self._tell(chat, document)
+
+    def _tell(self, chat: Chat, document: Json) -> None:
+        def taken() -> None:
+            if self._book is not None:
+                self._book.write({"what": "told", "id": str(document["update_id"])}, durable=False)
+
+        body = json.dumps(document).encode()
         headers = {
             "Content-Type": "application/json",
             "X-Telegram-Bot-Api-Secret-Token": chat.bot.secret,
         }
         request = HttpRequest("POST", chat.bot.hook, headers, body)
-        self._deliveries.send(f"{chat.bot.id}:{chat.person}", lambda: request)
+        self._deliveries.send(f"{chat.bot.id}:{chat.person}", lambda: request, taken=taken)
 
     def _unix(self) -> int:
         return int(self._clock.now().timestamp())

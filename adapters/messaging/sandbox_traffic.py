@@ -35,6 +35,7 @@ class _Callback:
     lane: str
     after_s: float
     build: Callable[[], HttpRequest]
+    taken: Callable[[], None] | None
 
 
 class Deliveries:
@@ -50,10 +51,18 @@ class Deliveries:
         self._lanes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._under_way = 0
 
-    def send(self, lane: str, build: Callable[[], HttpRequest], *, after_s: float = 0.0) -> None:
-        """Set out a callback after those of its lane; `build` is asked anew for every try."""
+    def send(
+        self,
+        lane: str,
+        build: Callable[[], HttpRequest],
+        *,
+        after_s: float = 0.0,
+        taken: Callable[[], None] | None = None,
+    ) -> None:
+        """Set out a callback after those of its lane; `build` is asked anew for every try, and
+        `taken` is told once no further one is needed."""
         self._under_way += 1
-        self._queue.put_nowait(_Callback(lane, after_s, build))
+        self._queue.put_nowait(_Callback(lane, after_s, build, taken))
 
     async def idle(self) -> None:
         """Wait until nothing is on its way any more."""
@@ -67,8 +76,8 @@ class Deliveries:
                 tasks.create_task(self._carry(await self._queue.get()))
 
     async def _carry(self, callback: _Callback) -> None:
-        if not await self._arrives(callback):
-            await self._repeat(callback)
+        if (await self._arrives(callback) or await self._repeat(callback)) and callback.taken:
+            callback.taken()
         self._under_way -= 1
         self._changes.note()
 
@@ -90,13 +99,14 @@ class Deliveries:
             taken = await self._post(request) or taken
         return taken
 
-    async def _repeat(self, callback: _Callback) -> None:
+    async def _repeat(self, callback: _Callback) -> bool:
         pause, until = RETRY_FIRST_S, self._clock.now() + RETRY_FOR
         while self._clock.now() < until:
             await self._clock.sleep(pause)
             if await self._post(callback.build()):
-                return
+                return True
             pause = min(pause * 2, RETRY_MAX_S)
+        return False
 
     async def _post(self, request: HttpRequest) -> bool:
         try:

@@ -17,11 +17,22 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+PerSecond = Annotated[float, Field(gt=0, le=10_000)]
+"""Messages a second, over all nodes together."""
+
+
 class BranchSender(Strict):
     """Whom a sender speaks for. `branches` None: for every branch of the clinic."""
 
     clinic: Annotated[str, Field(min_length=1)]
     branches: Annotated[frozenset[str], Field(min_length=1)] | None = None
+
+
+class RatedSender(BranchSender):
+    """A sender with a rate of its own. `per_second` None: the provider publishes no limit for
+    this kind; what the contract says can be set."""
+
+    per_second: PerSecond | None = None
 
 
 class _Sender(Protocol):

@@ -24,10 +24,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import Json, object_of, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
+from adapters.messaging.senders import RatedSender, Senders, Strict, sender_of
 from adapters.messaging.sms_settings import (
     ADDRESS,
     Secret,
@@ -49,6 +49,7 @@ from gateway.ports.messaging import (
     InboundMessage,
     InboundReceipt,
     OutgoingMessage,
+    SenderLimits,
     SendError,
 )
 from gateway.ports.webhook import RawRequest, RawResponse
@@ -61,7 +62,7 @@ Delivery: TypeAlias = Literal["sent", "delivered", "failed", "unreachable"]
 Refusal: TypeAlias = Literal["unreachable", "temporary", "rejected"]
 
 
-class Sender(BranchSender):
+class Sender(RatedSender):
     """A number or name of an Exolve application, and the application's key.
 
     `callback_keys` are ours: the callback's address at Exolve ends in `?key=…`; several hold
@@ -243,7 +244,13 @@ def read(config: Config, response: HttpResponse) -> str:
         raise SendError(None, code)
     may_pass = response.status == 429 or response.status >= 500
     failure = Failure.TEMPORARY if may_pass else Failure.REJECTED
-    raise SendError(failure, code, retry_after_s=_pause_s(response, failure), alert=not may_pass)
+    raise SendError(
+        failure,
+        code,
+        retry_after_s=_pause_s(response, failure),
+        alert=not may_pass,
+        scope=scope_of(response),
+    )
 
 
 def _pause_s(response: HttpResponse, failure: Failure) -> int | None:
@@ -277,6 +284,13 @@ class SmsExolve:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a sender for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the number's limit, where the settings tell one."""
+        sender = sender_of(self._config.senders, clinic, branch)
+        if sender is None:
+            return None
+        return SenderLimits(f"exolve:{sender.number}", sender.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send and return Exolve's id of the message; raise `SendError`."""

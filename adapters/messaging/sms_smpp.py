@@ -60,6 +60,8 @@ from gateway.ports.messaging import (
     InboundMessage,
     InboundReceipt,
     OutgoingMessage,
+    Scope,
+    SenderLimits,
     SendError,
 )
 
@@ -261,7 +263,8 @@ def read(connection: Connection, answer: Pdu) -> str:
         raise SendError(Failure.IMPOSSIBLE, code)
     if answer.status in _MAY_PASS:
         pause = round(connection.throttled_s) or 1 if answer.status in _SLOWER else None
-        raise SendError(Failure.TEMPORARY, code, retry_after_s=pause)
+        scope = Scope.SENDER if answer.status in _SLOWER else Scope.RECIPIENT
+        raise SendError(Failure.TEMPORARY, code, retry_after_s=pause, scope=scope)
     raise SendError(Failure.REJECTED, code, alert=True)
 
 
@@ -338,6 +341,14 @@ class SmsSmpp:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a sender for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the connection's limit, which all nodes that bind to it share."""
+        sender = sender_of(self._config.senders, clinic, branch)
+        if sender is None:
+            return None
+        rate = self._links[sender.connection].connection.per_second
+        return SenderLimits(f"smpp:{sender.connection}", rate)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Submit every part and return the last one's id; raise `SendError`."""

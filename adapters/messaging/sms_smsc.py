@@ -24,10 +24,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import Field, model_validator
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import integer_of, object_of, objects, read_json, text_of, unix_moment
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Senders, Strict, sender_of
+from adapters.messaging.senders import RatedSender, Senders, Strict, sender_of
 from adapters.messaging.sms_settings import (
     ADDRESS,
     NUMBER,
@@ -49,6 +49,7 @@ from gateway.ports.messaging import (
     InboundMessage,
     InboundReceipt,
     OutgoingMessage,
+    SenderLimits,
     SendError,
 )
 from gateway.ports.schema_problems import bad
@@ -85,7 +86,7 @@ class Account(Strict):
         return self
 
 
-class Sender(BranchSender):
+class Sender(RatedSender):
     """A sender's name (None: the account's own), and the number that patients may answer to."""
 
     name: SenderName | None = None
@@ -357,7 +358,8 @@ def _unexpected(response: HttpResponse) -> SendError:
         return SendError(None, code)
     if response.status == 429 or response.status >= 500:
         pause = retry_after_s(response.headers)
-        return SendError(Failure.TEMPORARY, code, retry_after_s=pause)
+        scope = scope_of(response)
+        return SendError(Failure.TEMPORARY, code, retry_after_s=pause, scope=scope)
     return SendError(Failure.REJECTED, code, alert=True)
 
 
@@ -386,6 +388,13 @@ class SmsSmsc:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a sender for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the account's limit, where the settings tell one."""
+        sender = sender_of(self._config.senders, clinic, branch)
+        if sender is None:
+            return None
+        return SenderLimits(f"smsc:{sender.account}", sender.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send and return the message's id; raise `SendError`."""

@@ -36,7 +36,14 @@ from adapters.json_values import (
     unix_moment,
 )
 from adapters.messaging.capabilities import Capabilities
-from adapters.messaging.senders import BranchSender, Senders, Strict, check_different, sender_of
+from adapters.messaging.senders import (
+    PerSecond,
+    RatedSender,
+    Senders,
+    Strict,
+    check_different,
+    sender_of,
+)
 from adapters.messaging.taps import data_of, said_by
 from adapters.messaging.telegram_codes import failure_of
 from gateway.clock import Clock
@@ -50,6 +57,7 @@ from gateway.ports.messaging import (
     InboundMessage,
     LinkStep,
     OutgoingMessage,
+    SenderLimits,
     SendError,
 )
 from gateway.ports.schema_problems import bad
@@ -62,12 +70,18 @@ _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 """Telegram allows 1 to 256 of these characters; fewer than 16 could be guessed."""
 
 
-class Bot(BranchSender):
-    """A bot and what its webhook carries; several `webhook_secrets` hold while they change."""
+class Bot(RatedSender):
+    """A bot and what its webhook carries; several `webhook_secrets` hold while they change.
+
+    `per_second`: "bots are able to send around 30 messages per second" to all chats together.
+
+    https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+    """
 
     token: SecretStr
     username: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{3,31}$")
     webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    per_second: PerSecond | None = 30.0
 
     @field_validator("token")
     @classmethod
@@ -426,6 +440,7 @@ class Telegram:
     """The channel and its webhook. The client belongs to whoever made it."""
 
     channel = Channel.TELEGRAM
+    takes_contacts = True  # `contact.user_id` is Telegram's own word for whose it is
 
     def __init__(self, config: Config, client: HttpClient, clock: Clock) -> None:
         check_different(config.senders, "token", lambda bot: (bot.id,))
@@ -437,6 +452,13 @@ class Telegram:
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a bot for this branch."""
         return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the bot's limit, which holds over all its chats."""
+        bot = sender_of(self._config.senders, clinic, branch)
+        if bot is None:
+            return None
+        return SenderLimits(f"telegram:{bot.id}", bot.per_second)
 
     def link(self, clinic: str, branch: str, token: str) -> str | None:
         """Return the deep link that starts the bot with a token."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from adapters.http import RETRY_AFTER_MAX_S, HttpResponse, retry_after_s
 from adapters.json_values import Json, integer_of, object_of, text_of
 from gateway.core.events import Failure
-from gateway.ports.messaging import SendError
+from gateway.ports.messaging import Scope, SendError
 
 UNREACHABLE: Mapping[str, str] = {
     "bot was blocked by the user": "blocked",
@@ -36,7 +36,7 @@ def failure_of(document: Json, response: HttpResponse) -> SendError:
     if code == 429:
         asked = integer_of(object_of(document.get("parameters")).get("retry_after"))
         pause = min(max(asked or 0, retry_after_s(response.headers) or 0), RETRY_AFTER_MAX_S)
-        return SendError(Failure.TEMPORARY, "429", retry_after_s=pause or None)
+        return SendError(Failure.TEMPORARY, "429", retry_after_s=pause or None, scope=Scope.SENDER)
     if code >= 500:
         return SendError(Failure.TEMPORARY, str(code))
     # A wrong token, a revoked bot, or a request that we built wrong.

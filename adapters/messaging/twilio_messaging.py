@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import integer_of, object_of, read_json, text_of
 from adapters.messaging.capabilities import Capabilities
 from adapters.messaging.senders import sender_of
@@ -40,6 +40,7 @@ from gateway.ports.messaging import (
     InboundMessage,
     InboundReceipt,
     OutgoingMessage,
+    SenderLimits,
     SendError,
     attempt_of,
 )
@@ -90,6 +91,9 @@ RECEIPTS: Mapping[str, Receipt] = {
 
 _WORDS = frozenset({"", "text", "button", "interactive"})
 """Values of MessageType whose Body are the patient's own words."""
+
+_OPTS = frozenset({"STOP", "START"})
+"""Values of OptOutType that Twilio has carried out and answered; HELP it has only answered."""
 
 _TELL_AGAIN = "#rc=5&rp=ct,rt,5xx"
 """Twilio tries a callback once; this lets it try again while we restart."""
@@ -187,6 +191,7 @@ def _message(config: Config, account: Account, form: Form, now: datetime) -> Inb
         return None
     kind = _kind(form)
     says = kind in ("text", "button")
+    text = _words(form) if says else None
     return InboundMessage(
         id=sid,
         channel=channel,
@@ -195,9 +200,10 @@ def _message(config: Config, account: Account, form: Form, now: datetime) -> Inb
         number=number,
         account=opaque_id,
         kind=kind,
-        text=_words(form) if says else None,
+        text=text,
         payload=text_of(form.one("ButtonPayload")) if says else None,
         quoted=text_of(form.one("OriginalRepliedMessageSid")) if says else None,
+        by_provider=form.one("OptOutType") in _OPTS and _is_opt(text),
     )
 
 
@@ -221,10 +227,15 @@ def _words(form: Form) -> str | None:
     answers the question stays what it is (rule C-15: menu words never double as opt-out words).
     """
     text, opt = text_of(form.one("Body")), form.one("OptOutType")
-    if opt not in ("STOP", "START") or text is None:
+    if opt not in _OPTS or text is None:
         return text
     unclear = read_reply(text).meaning in (Meaning.UNKNOWN, Meaning.AMBIGUOUS)
     return opt if unclear else text
+
+
+def _is_opt(text: str | None) -> bool:
+    """Tell a word by which messages are refused or allowed from an answer to the question."""
+    return text is not None and read_reply(text).meaning in (Meaning.OPT_OUT, Meaning.OPT_IN)
 
 
 def _address(text: str) -> tuple[Channel, str]:
@@ -395,6 +406,7 @@ def read(response: HttpResponse) -> str:
         f"http_{response.status}" if code is None else str(code),
         retry_after_s=pause,
         alert=meaning.alert,
+        scope=meaning.scope or scope_of(response),
     )
 
 
@@ -425,6 +437,13 @@ class TwilioMessaging:
         """Tell whether there is a sender for this branch."""
         return sender_of(self._own, clinic, branch) is not None
 
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the sender's limit, where the settings tell one."""
+        sender = sender_of(self._own, clinic, branch)
+        if sender is None:
+            return None
+        return SenderLimits(f"twilio:{self.channel.value}:{sender.id}", sender.per_second)
+
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send; when the conversation turns out to be closed, once more as a template."""
         try:
@@ -448,6 +467,12 @@ class TwilioMessaging:
     def parse(self, request: RawRequest) -> Sequence[Inbound]:
         """Return the message or receipt of one callback, of either channel."""
         return parse(self._config, request, self._clock.now())
+
+    def taken(self, request: RawRequest) -> RawResponse:
+        """Answer a message with TwiML that says nothing, and a status callback with nothing."""
+        if urlsplit(request.url).path.endswith(STATUS_PATH):
+            return RawResponse(204)
+        return RawResponse(200, "<Response/>", "text/xml")
 
     async def _post(self, message: OutgoingMessage) -> str:
         sender = sender_of(self._own, message.clinic, message.branch)

@@ -9,21 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.events import Failure
+from gateway.ports.messaging import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an error code means for the message."""
+    """What an error code means for the message.
+
+    `scope` is who has to wait; None leaves that to the answer's status and headers.
+    """
 
     failure: Failure
     alert: bool = False
+    scope: Scope | None = None
 
 
 UNREACHABLE = Meaning(Failure.IMPOSSIBLE)
 SWITCHED_OFF = Meaning(Failure.REJECTED)  # today; nothing is learnt about the number
-OPTED_OUT = Meaning(Failure.REJECTED)  # the patient sent STOP; Twilio takes nothing for them
+OPTED_OUT = Meaning(Failure.OPTED_OUT)  # the patient sent STOP; Twilio takes nothing for them
 WINDOW_CLOSED = Meaning(Failure.TEMPORARY)  # sent again as a template
-TOO_FAST = Meaning(Failure.TEMPORARY)
+TOO_FAST = Meaning(Failure.TEMPORARY, scope=Scope.SENDER)
 TEMPORARY = Meaning(Failure.TEMPORARY)
 CONTENT = Meaning(Failure.REJECTED, alert=True)  # text or template
 FILTERED = Meaning(Failure.REJECTED, alert=True)  # a carrier took offence

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adapters.messaging.senders import BranchSender, Senders, Strict
+from adapters.messaging.senders import RatedSender, Senders, Strict
 from adapters.messaging.sms_settings import ADDRESS, Secret, SenderName, Some
 from gateway.errors import InvalidInput, Problem
 
@@ -28,7 +28,7 @@ class Account(Strict):
     shared_keys: tuple[Secret, ...] = ()
 
 
-class Sender(BranchSender):
+class Sender(RatedSender):
     """Who a message comes from: a number, for SMS also a name, or a messaging service.
 
     With a service, `number` is the one that patients' answers come to, where it is known.

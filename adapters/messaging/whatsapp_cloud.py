@@ -19,9 +19,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-
-from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s
+from adapters.http import HttpClient, HttpRequest, HttpResponse, retry_after_s, scope_of
 from adapters.json_values import (
     Json,
     integer_of,
@@ -32,7 +30,9 @@ from adapters.json_values import (
     unix_moment,
 )
 from adapters.messaging.capabilities import Capabilities
+from adapters.messaging.senders import sender_of
 from adapters.messaging.whatsapp_codes import NO_FAILURE, WINDOW_CLOSED_CODE, Meaning, meaning_of
+from adapters.messaging.whatsapp_settings import Config, Sender, Template
 from gateway.core.case import Content
 from gateway.core.events import Failure, Receipt
 from gateway.core.model import Channel
@@ -42,55 +42,10 @@ from gateway.ports.messaging import (
     InboundMessage,
     InboundReceipt,
     OutgoingMessage,
+    SenderLimits,
     SendError,
 )
 from gateway.ports.webhook import RawRequest, RawResponse
-
-# --- Config ---------------------------------------------------------------------------------------
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Sender(_Strict):
-    """A business phone number. `branches` None: it speaks for every branch of the clinic."""
-
-    phone_number_id: str = Field(pattern=r"^[0-9]{1,32}$")
-    access_token: SecretStr
-    clinic: str
-    branches: frozenset[str] | None = None
-
-
-class Template(_Strict):
-    """How a message's facts fill an approved template.
-
-    `header` and `body` list positions in the message's parameters, counted from 0, in the order
-    of the template's own variables; `body` None takes all of them in their own order.
-    """
-
-    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
-    language: str | None = None
-    header: tuple[int, ...] = ()
-    body: tuple[int, ...] | None = None
-    buttons: bool = True
-
-
-class Config(_Strict):
-    """One Meta app. Several `app_secrets` are valid at once while they are rotated.
-
-    `templates` is by template, then by language: `{confirmation: {ru: {name: …}}}`. A message
-    that is not listed goes by `template_convention`, or is refused when that is None.
-    """
-
-    app_secrets: tuple[SecretStr, ...] = Field(min_length=1)
-    verify_token: SecretStr
-    senders: tuple[Sender, ...] = Field(min_length=1)
-    api_base: str = Field("https://graph.facebook.com", pattern=r"^https?://[^/?#@]+[^?#@]*$")
-    graph_version: str = Field("v25.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")
-    templates: Mapping[str, Mapping[str, Template]] = Field(default_factory=dict)
-    template_convention: str | None = "callahead_{template}_{language}"
-
 
 # --- Capabilities ---------------------------------------------------------------------------------
 
@@ -427,6 +382,7 @@ def read(response: HttpResponse) -> str | None:
         f"http_{response.status}" if code is None else str(code),
         retry_after_s=_pause_s(response, meaning) if meaning.failure is Failure.TEMPORARY else None,
         alert=meaning.alert,
+        scope=meaning.scope or scope_of(response),
     )
 
 
@@ -454,7 +410,14 @@ class WhatsAppCloud:
 
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a sender for this branch."""
-        return self._sender(clinic, branch) is not None
+        return sender_of(self._config.senders, clinic, branch) is not None
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the number's throughput, which Meta counts by phone number."""
+        sender = sender_of(self._config.senders, clinic, branch)
+        if sender is None:
+            return None
+        return SenderLimits(f"whatsapp:{sender.phone_number_id}", sender.per_second)
 
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send; when the conversation turns out to be closed, once more as a template."""
@@ -481,14 +444,7 @@ class WhatsAppCloud:
         return parse(request)
 
     async def _post(self, message: OutgoingMessage) -> str | None:
-        sender = self._sender(message.clinic, message.branch)
+        sender = sender_of(self._config.senders, message.clinic, message.branch)
         if sender is None:
             raise _refused("no_sender")
         return read(await self._client.send(build(self._config, sender, message)))
-
-    def _sender(self, clinic: str, branch: str) -> Sender | None:
-        own = [s for s in self._config.senders if s.clinic == clinic]
-        for sender in own:
-            if sender.branches is not None and branch in sender.branches:
-                return sender
-        return next((sender for sender in own if sender.branches is None), None)

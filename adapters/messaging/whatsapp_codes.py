@@ -11,21 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.events import Failure
+from gateway.ports.messaging import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an error code means for the message, and how long to wait at least."""
+    """What an error code means for the message, and how long to wait at least.
+
+    `scope` is who has to wait; None leaves that to the answer's status and headers.
+    """
 
     failure: Failure
     alert: bool = False
     pause_s: int | None = None
+    scope: Scope | None = None
 
 
 UNREACHABLE = Meaning(Failure.IMPOSSIBLE)
 WINDOW_CLOSED = Meaning(Failure.TEMPORARY)  # sent again as a template
-PAIR_TOO_FAST = Meaning(Failure.TEMPORARY, pause_s=6)  # "1 message every 6 seconds" to one user
-TOO_FAST = Meaning(Failure.TEMPORARY)
+# "1 message every 6 seconds" to one user; all others can be written to.
+PAIR_TOO_FAST = Meaning(Failure.TEMPORARY, pause_s=6, scope=Scope.RECIPIENT)
+TOO_FAST = Meaning(Failure.TEMPORARY, scope=Scope.SENDER)
 TEMPORARY = Meaning(Failure.TEMPORARY)
 LIMITED = Meaning(Failure.REJECTED, alert=True)  # spam and quality limits
 UNWANTED = Meaning(Failure.REJECTED)  # the user stopped marketing messages

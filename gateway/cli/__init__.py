@@ -13,11 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.cli import (
+    attention_command,
     call_command,
     clinic_commands,
     config_commands,
     demo_command,
     offline,
+    report_commands,
+    samples_command,
     say_command,
     server,
     speech_command,
@@ -126,10 +129,13 @@ def build_parser() -> argparse.ArgumentParser:
         demo_command,
         server,
         offline,
+        samples_command,
         call_command,
         say_command,
         speech_command,
         clinic_commands,
+        attention_command,
+        report_commands,
         config_commands,
     ):
         module.add_commands(commands, common)

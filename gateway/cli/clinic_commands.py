@@ -105,11 +105,11 @@ def _command(
         epilog=_HELP.get(name),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(command=lambda arguments: _with_gateway(work, arguments))
+    command.set_defaults(command=lambda arguments: with_gateway(work, arguments))
     return command
 
 
-def _with_gateway(work: Work, arguments: argparse.Namespace) -> int:
+def with_gateway(work: Work, arguments: argparse.Namespace) -> int:
     """Join the running store, or start one for the duration of the command."""
     loaded = load(arguments.config)
     logs.set_up("warning", show_personal_data=loaded.settings.log.show_personal_data)

@@ -1,4 +1,4 @@
-"""Commands that need no store: `rehearse`, `parse-reply` and `samples`."""
+"""Commands that need no store: `rehearse` and `parse-reply`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TextIO
 
 from gateway import compose
 from gateway.cli.table import print_table
-from gateway.core.model import Channel
 from gateway.core.reply import Meaning, read_reply
 from gateway.errors import InvalidInput, Problem
 
@@ -49,36 +48,6 @@ def add_commands(commands: argparse._SubParsersAction, common: argparse.Argument
     )
     parse.add_argument("--json", action="store_true", help="print JSON (as it does anyway)")
     parse.set_defaults(command=_parse_reply)
-    _add_samples(commands)
-
-
-def _add_samples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    samples = commands.add_parser(
-        "samples",
-        help="print every message, and what the robot says, with example facts",
-        epilog="example:\n  callahead samples --lang en\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    samples.add_argument("--lang", choices=("ru", "en"), default="ru")
-    samples.add_argument("--json", action="store_true", help="one JSON object a line")
-    samples.set_defaults(command=_samples)
-
-
-def _samples(arguments: argparse.Namespace) -> int:
-    for about, channel, content in compose.samples(arguments.lang):
-        if arguments.json:
-            buttons = [button.title for button in content.buttons]
-            line = {"about": about, "channel": channel, "text": content.text, "buttons": buttons}
-            print(json.dumps(line, ensure_ascii=False))
-        else:
-            print(f"── {about} · {channel}\n{content.text}\n")
-    for about, text in compose.call_samples(arguments.lang):
-        if arguments.json:
-            line = {"about": about, "channel": Channel.CALL, "text": text, "buttons": []}
-            print(json.dumps(line, ensure_ascii=False))
-        else:
-            print(f"── {about} · {Channel.CALL}\n{text}\n")
-    return 0
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:

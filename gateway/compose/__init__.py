@@ -25,10 +25,11 @@ from gateway.compose.adapters import (
     read_path,
 )
 from gateway.core import wording
-from gateway.core.case import Content, Entry
-from gateway.core.clinic import Clinic
+from gateway.core.case import Entry
+from gateway.core.clinic import Branch, Clinic
 from gateway.core.model import Appointment, Channel
 from gateway.core.spoken import call_facts, speech
+from gateway.core.texts import warnings_of as dear_texts
 from gateway.core.wording import Texts
 from gateway.errors import InvalidInput, StoreUnusable
 from gateway.ivr.script import Scripts
@@ -44,7 +45,9 @@ from gateway.service.voice import Voice
 from gateway.settings import Loaded, Settings
 from gateway.web.calls import PROMPT_PATH, CallHooks
 from gateway.web.changes import Bell
-from gateway.web.health import Ping, running
+from gateway.web.client_address import networks
+from gateway.web.health import Ping, running, until_set
+from gateway.web.join import JoinPages
 from gateway.web.metrics import Metrics
 from gateway.web.patient import PatientPages
 from gateway.web.server import build_app, serve
@@ -54,7 +57,8 @@ log = logging.getLogger("callahead")
 LINK_KEY_FILE = "link_secret"
 
 CALL_DRAIN_S = 150.0
-"""How long a stop waits for calls on our own lines: nobody is cut off in the middle of a menu."""
+"""How long a stop waits for calls, on our own lines or a provider's: nobody is cut off in the
+middle of a menu."""
 
 PRUNE_EVERY_S = 86_400.0
 
@@ -65,15 +69,11 @@ def rehearse(text: str, source: str) -> list[rehearsal.Line]:
     return rehearsal.run(scenario, registry.memory_store, load_texts(), load_scripts())
 
 
-def samples(language: str) -> Iterator[tuple[str, Channel, Content]]:
-    """Return every message in one language, filled with example facts (rule W-2)."""
-    return wording.samples(load_texts().by_language[language])
-
-
-def call_samples(language: str) -> Iterator[tuple[str, str]]:
+def call_samples(loaded: Loaded, words: wording.Words, branch: Branch) -> Iterator[tuple[str, str]]:
     """Return what the robot says in each state of a call, with example facts (rule W-2)."""
-    branch, visit = wording.sample_visit(load_texts().by_language[language])
-    script = load_scripts().by_language[language]
+    language = words.language
+    _, visit = wording.sample_visit(words, branch)
+    script = scripts_of(loaded).by_language[language]
     facts = call_facts(visit, branch, language)
     for state in script.states:
         sentences = (speech(text, language) for text in script.words(state, facts))
@@ -188,12 +188,13 @@ async def open_gateway(
                 providers=adapters.telephone.providers,
                 voice=Voice(scripts_of(loaded), texts, prompts),
                 schedule=adapters.schedule,
+                free_times=adapters.free_times,
                 senders=adapters.senders,
-                link_base=settings.public_url.rstrip("/") + "/v/",
+                reports_delivery=adapters.reports_delivery,
+                link_base=link_base(settings),
                 link_secret=link_secret(settings, data),
                 prompt_base=settings.public_url.rstrip("/") + PROMPT_PATH,
                 spawn=supervisor.spawn,
-                attend=supervisor.serve,
             )
             service = assemble(parts, observe=observe, committed=committed, published=published)
             gateway = Gateway(settings, service, supervisor, adapters)
@@ -235,6 +236,11 @@ async def keep_prompts(prompts: Prompts) -> None:
     while True:
         await prompts.prune(clock.now())
         await clock.sleep(PRUNE_EVERY_S)
+
+
+def link_base(settings: Settings) -> str:
+    """Return the address of patients' pages before the token."""
+    return settings.public_url.rstrip("/") + "/v/"
 
 
 def link_secret(settings: Settings, data: Path) -> bytes:
@@ -280,7 +286,7 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
         committed=metrics.committed,
         published=bell.ring,
     ) as gateway:
-        pings: dict[str, Ping] = {}
+        pings: dict[str, Ping] = {"stopping": until_set(stop)}
         workers: asyncio.Task[None] | None = None
         duties = duties_of(roles)
         if Duty.CALL in duties:
@@ -299,14 +305,30 @@ async def run(loaded: Loaded, data: Path, roles: frozenset[str]) -> None:
             metrics=metrics,
             bell=bell,
             pings=pings,
-            extra=[PatientPages(gateway.service).add_to, call_hooks(gateway, metrics).add_to],
+            extra=[
+                patient_pages(gateway).add_to,
+                join_pages(gateway).add_to,
+                call_hooks(gateway, metrics).add_to,
+            ],
         )
-        listen = gateway.settings.listen
-        await serve(app, listen.host, listen.port, stop=stop)
-        log.info("stopping: finishing what was started")
-        gateway.service.workers.stop()
+        listen, called_out = gateway.settings.listen, asyncio.Event()
+        gateway.supervisor.serve(finish_calls(gateway.service, stop, called_out))
+        await serve(app, listen.host, listen.port, stop=called_out)
         if workers is not None:
             await asyncio.wait({workers}, timeout=DRAIN_S)
+
+
+async def finish_calls(service: Service, stop: asyncio.Event, done: asyncio.Event) -> None:
+    """After `stop` claim nothing new, and set `done` when no provider's call goes on any more.
+
+    The provider asks over the web what to do next, so until then its questions are answered.
+    """
+    await stop.wait()
+    log.info("stopping: finishing what was started")
+    service.workers.stop()
+    if not await service.effects.calls_under_way.over(timedelta(seconds=CALL_DRAIN_S)):
+        log.warning("some calls did not end in time")
+    done.set()
 
 
 def duties_of(roles: frozenset[str]) -> frozenset[Duty]:
@@ -317,6 +339,17 @@ def duties_of(roles: frozenset[str]) -> frozenset[Duty]:
     if "voice" in roles:
         duties.add(Duty.CALL)
     return frozenset(duties)
+
+
+def patient_pages(gateway: Gateway) -> PatientPages:
+    """Return the pages behind patients' links; further rows of the page are added here."""
+    proxies = networks(gateway.settings.listen.trusted_proxies)
+    return PatientPages(gateway.service, rows=(join_pages(gateway).row,), proxies=proxies)
+
+
+def join_pages(gateway: Gateway) -> JoinPages:
+    """Return the row of messengers that a patient could join, and where its buttons lead."""
+    return JoinPages(gateway.service, proxies=networks(gateway.settings.listen.trusted_proxies))
 
 
 def call_hooks(gateway: Gateway, metrics: Metrics) -> CallHooks:
@@ -359,15 +392,24 @@ async def check(loaded: Loaded) -> None:
 
 async def warnings(loaded: Loaded, data: Path) -> list[str]:
     """Return what is allowed but probably not meant, of the clinics in the store (rule Z-6)."""
+    found = _dear_texts(loaded)
     if loaded.settings.store.url is None and not await asyncio.to_thread(data.exists):
-        return []
-    found: list[str] = []
+        return found
     async with open_gateway(loaded, data) as gateway:
         for clinic_id in await gateway.service.store.clinics():
             clinic = await gateway.service.clinics.clinic(clinic_id)
             found.extend(f"clinic {clinic_id}: {problem}" for problem in warnings_of(clinic))
             found.extend(_without_sender(gateway.service, clinic))
     return found
+
+
+def _dear_texts(loaded: Loaded) -> list[str]:
+    """Texts of more SMS parts than they should have (rule H-6)."""
+    return [
+        f"messages.{words.language}.yaml: {problem}"
+        for words in texts_of(loaded).by_language.values()
+        for problem in dear_texts(words)
+    ]
 
 
 def _without_sender(service: Service, clinic: Clinic) -> list[str]:

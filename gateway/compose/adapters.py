@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from adapters import registry
 from gateway.clock import Clock
 from gateway.compose.speech import build_engines
+from gateway.core.events import Receipt
 from gateway.core.model import Channel
 from gateway.core.spoken import speech
 from gateway.errors import InvalidInput
 from gateway.ivr.script import Scripts
 from gateway.ports.messaging import Messaging
-from gateway.ports.schedule import Schedule
+from gateway.ports.schedule import FreeTimes, Schedule
 from gateway.ports.speech import Speech
 from gateway.ports.telephony import CallProvider, Trunk
 from gateway.ports.webhook import Webhook
@@ -53,13 +54,12 @@ class Telephone:
     providers: tuple[CallProvider, ...] = ()
     hooks: Mapping[str, CallProvider] = field(default_factory=dict)
     services: tuple[Callable[[], Coroutine[object, object, None]], ...] = ()
+    closers: tuple[Callable[[], Coroutine[object, object, None]], ...] = ()
 
     async def close(self) -> None:
         """Hang up and let go."""
-        for trunk in self.trunks:
-            await trunk.close()
-        for provider in self.providers:
-            await provider.close()
+        for closer in self.closers:
+            await closer()
 
     def __bool__(self) -> bool:
         """Tell whether there is any way to phone."""
@@ -70,7 +70,8 @@ class Telephone:
 class Adapters:
     """What the configuration names, built. Without a telephone there is no speech.
 
-    `listeners` are what channels do all the time: each takes what commits the news.
+    `listeners` are what channels do all the time: each takes what commits the news. `silent` names
+    the channels whose capability card has no receipt of delivery.
     """
 
     channels: tuple[Messaging, ...]
@@ -80,6 +81,18 @@ class Adapters:
     schedules: Mapping[str, Schedule]
     telephone: Telephone
     speech: tuple[Speech, ...]
+    silent: tuple[Messaging, ...] = ()
+    desks: Mapping[str, FreeTimes] = field(default_factory=dict)
+
+    def free_times(self, clinic: str) -> FreeTimes | None:
+        """Return who tells a clinic's free times; None: its schedule offers none."""
+        return self.desks.get(clinic)
+
+    def reports_delivery(self, channel: Channel, clinic: str, branch: str) -> bool:
+        """Tell whether the senders of this channel tell what became of an accepted message."""
+        return not any(
+            adapter.channel is channel and adapter.serves(clinic, branch) for adapter in self.silent
+        )
 
     def schedule(self, clinic: str) -> Schedule | None:
         """Return the way back into a clinic's schedule; None: it takes changes from the feed."""
@@ -111,7 +124,17 @@ def build_adapters(loaded: Loaded, tools: registry.Tools) -> Adapters:
         schedules=schedules,
         telephone=telephone,
         speech=speech,
+        silent=tuple(item for section, built in messaging for item in _silent(section, built)),
+        desks=dict(_desks(loaded, tools)),
     )
+
+
+def _silent(section: str, built: registry.BuiltMessaging) -> Iterator[Messaging]:
+    """Yield the channels of a section that never report a delivery."""
+    cards = {card.channel: card for card in registry.CAPABILITIES[CHANNELS[section]]}
+    for channel in built.channels:
+        if Receipt.DELIVERED not in cards[channel.channel].receipts:
+            yield channel
 
 
 def _messaging(
@@ -121,10 +144,16 @@ def _messaging(
     for section, name in CHANNELS.items():
         options = getattr(loaded.settings, section)
         if options is not None:
-            for path in registry.PATHS.get(name, ()):
-                options = located(options, path.split("."), loaded.folder)
+            options = with_files(name, options, loaded.folder)
             build = _bound(registry.build_messaging, name, options, tools)
             yield section, _built(loaded, (section,), build)
+
+
+def with_files(name: str, options: registry.Options, folder: Path) -> registry.Options:
+    """Return an adapter's settings with the files that they name beginning in `folder`."""
+    for path in registry.PATHS.get(name, ()):
+        options = located(options, path.split("."), folder)
+    return options
 
 
 def located(value: Any, path: Sequence[str], folder: Path) -> Any:
@@ -173,6 +202,19 @@ def _schedules(loaded: Loaded, tools: registry.Tools) -> list[tuple[str, Schedul
     return found
 
 
+def _desks(loaded: Loaded, tools: registry.Tools) -> Iterator[tuple[str, FreeTimes]]:
+    """Yield the clinics whose schedules offer free times; one secret signs for both addresses."""
+    for clinic, schedule in loaded.settings.schedules.items():
+        url, secret = schedule.webhook.free_times, schedule.webhook.secret
+        if url is not None:
+            options = {"url": url, "secrets": [secret]}
+            try:
+                yield clinic, registry.build_free_times("webhook", options, tools)
+            except InvalidInput as error:  # about its only own setting: the secret was taken before
+                place = ("schedules", clinic, "webhook", "free_times")
+                raise loaded.invalid([(place, p.message) for p in error.problems]) from None
+
+
 def _telephone(loaded: Loaded, tools: registry.Tools) -> Telephone:
     settings = loaded.settings
     wanted = {"sip": settings.sip, "twilio_voice": settings.twilio_voice}
@@ -180,19 +222,22 @@ def _telephone(loaded: Loaded, tools: registry.Tools) -> Telephone:
     providers: list[CallProvider] = []
     hooks: dict[str, CallProvider] = {}
     services: list[Callable[[], Coroutine[object, object, None]]] = []
+    closers: list[Callable[[], Coroutine[object, object, None]]] = []
     for name, options in wanted.items():
         if options is None:
             continue
+        options = with_files(name, options, loaded.folder)
         build = _bound(registry.build_telephony, name, options, tools)
         built = _built(loaded, (name,), build)
-        if built.trunk is not None:
-            trunks.append(built.trunk)
+        trunks += built.trunks
         if built.provider is not None:
             providers.append(built.provider)
             hooks |= {f"/hooks/{hook}": built.provider for hook in built.hooks}
         if built.run is not None:
             services.append(built.run)
-    return Telephone(tuple(trunks), tuple(providers), hooks, tuple(services))
+        if built.close is not None:
+            closers.append(built.close)
+    return Telephone(tuple(trunks), tuple(providers), hooks, tuple(services), tuple(closers))
 
 
 def prompts_of(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adapters import registry
 from gateway.clock import Clock, SystemClock
-from gateway.compose.adapters import prompts_of
+from gateway.compose.adapters import prompts_of, with_files
 from gateway.compose.speech import build_engines
 from gateway.core.model import Appointment, CallResult, Person
 from gateway.core.pattern import Facts
@@ -21,6 +21,7 @@ from gateway.ivr.script import Script, Scripts
 from gateway.ports.speech import Speech, SpeechError
 from gateway.ports.store import Kind, Ref
 from gateway.ports.telephony import CallOrder, Line, NotAnswered, NotPlaced, Trunk
+from gateway.service.fail_over import fail_over
 from gateway.service.supervisor import Supervisor
 from gateway.settings import Loaded
 
@@ -47,17 +48,17 @@ async def call(
     engines: tuple[Speech, ...] = ()
     try:
         engines = tuple(build_engines(loaded.settings.speech, tools, loaded.folder))
-        trunk = registry.build_telephony("sip", options, tools)
-        if trunk.trunk is None or trunk.run is None:
-            raise AssertionError("SIP is a trunk of our own")
+        sip = registry.build_telephony("sip", with_files("sip", options, loaded.folder), tools)
+        if sip.run is None or sip.close is None:
+            raise AssertionError("SIP trunks are our own")
         async with Supervisor() as supervisor:
-            supervisor.serve(trunk.run())
+            supervisor.serve(sip.run())
             try:
                 prompts = await _prompts(loaded, engines, data, clock, script, facts)
                 test = _TestCall(script, facts, prompts, clock, tell)
-                return await test.lead(trunk.trunk, _order(number, script, loaded, options))
+                return await test.lead(sip.trunks, _order(number, script, loaded, options))
             finally:
-                await trunk.trunk.close()
+                await sip.close()
     finally:
         for engine in engines:
             await engine.close()
@@ -143,10 +144,11 @@ class _TestCall:
         seconds = (self._clock.now() - self._began).total_seconds()
         self._tell_on({"s": round(seconds, 2), "what": what, **more})
 
-    async def lead(self, trunk: Trunk, order: CallOrder) -> CallResult:
+    async def lead(self, trunks: Sequence[Trunk], order: CallOrder) -> CallResult:
+        serving = [trunk for trunk in trunks if trunk.serves(order.ref.clinic, order.branch)]
         self._tell("dialling", to=order.to)
         try:
-            line = await trunk.dial(order)
+            line = await fail_over(serving, lambda trunk: trunk.dial(order), self._clock)
         except NotAnswered as error:
             self._tell("ended", result=error.result.value, code=error.code)
             return error.result

@@ -25,19 +25,16 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from adapters.sandbox import (
-    CALLER_NUMBER,
-    PHONE_NUMBER_ID,
-    SCHEDULE_PATH,
-    TWILIO_PATH,
-    WHATSAPP_PATH,
     Keys,
     Sandbox,
     fresh_keys,
     keys_document,
     last_moment,
+    over_sip,
+    sections,
 )
 from gateway.clock import SystemClock
-from gateway.compose import Gateway, call_hooks, open_gateway
+from gateway.compose import Gateway, call_hooks, join_pages, open_gateway, patient_pages
 from gateway.compose.demo_clock import DemoClock
 from gateway.compose.demo_day import Day
 from gateway.compose.demo_script import Script, beginning, read_script, visits_of
@@ -53,7 +50,6 @@ from gateway.web.demo.pages import DemoPages
 from gateway.web.demo.view import View
 from gateway.web.health import running
 from gateway.web.metrics import Metrics
-from gateway.web.patient import PatientPages
 from gateway.web.server import STOP_S, build_app
 
 DEMO_FOLDER = Path(__file__).resolve().parents[2] / "config" / "demo"
@@ -87,9 +83,12 @@ async def demo(
     stop: asyncio.Event,
     fresh: bool = False,
     factor: float | None = None,
+    sip: bool = False,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the demo until `stop`; `ready` is told the page's address.
+
+    With `sip` the clinic phones over a trunk of its own to the world's telephone exchange.
 
     Raises `CallaheadError` when the port or the folder is taken.
     """
@@ -101,7 +100,9 @@ async def demo(
         clock = DemoClock(data / CLOCK_FILE, begin, factor)
         town = Sandbox(clock, load_texts(), data, url=url, clinic=CLINIC, keys=kept.keys)
         try:
-            await _serve(data, listening, url, script, kept, clock, town, stop, ready)
+            exchange = await town.exchange.bind() if sip else None
+            settings = settings_of(url, kept.keys, exchange)
+            await _serve(data, listening, settings, script, kept, clock, town, stop, ready)
         finally:
             await town.close()
 
@@ -109,7 +110,7 @@ async def demo(
 async def _serve(
     data: Path,
     listening: socket.socket,
-    url: str,
+    settings: Settings,
     script: Script,
     kept: Kept,
     clock: DemoClock,
@@ -125,13 +126,16 @@ async def _serve(
         for poke in pokes:
             poke()
 
-    loaded = Loaded(settings_of(url, kept.keys), "the demo's settings", None)
+    url = settings.public_url
+    loaded = Loaded(settings, "the demo's settings", None)
     async with open_gateway(loaded, data, clock=clock, observe=observe) as gateway:
         service, serve = gateway.service, gateway.supervisor.serve
         await settle(gateway, kept.keys)
         feed = Feed(View(service, town, CLINIC).items)
         pokes.append(feed.poke)
         pages = DemoPages(service, town, clock, feed, CLINIC)
+        for serve_lines in gateway.adapters.telephone.services:
+            serve(serve_lines())
         workers = serve(service.workers.run())
         app = build_app(
             service,
@@ -140,7 +144,8 @@ async def _serve(
             metrics=metrics,
             pings={"workers": running(workers)},
             extra=[
-                PatientPages(service).add_to,
+                patient_pages(gateway).add_to,
+                join_pages(gateway).add_to,
                 call_hooks(gateway, metrics).add_to,
                 town.add_to,
                 pages.add_to,
@@ -276,44 +281,20 @@ def _keep(file: Path, made: Kept) -> None:
     os.replace(written, file)
 
 
-def settings_of(url: str, keys: Keys) -> Settings:
-    """Return settings under which the gateway finds its small world."""
+def settings_of(url: str, keys: Keys, exchange: int | None = None) -> Settings:
+    """Return settings under which the gateway finds its small world.
+
+    `exchange`: the port of the telephone exchange to phone over; None: over Twilio.
+    """
+    found = sections(url, CLINIC, keys)
+    if exchange is not None:
+        found = over_sip(found, exchange, CLINIC)
     return Settings.model_validate(
         {
             "public_url": url,
             "store": {"partitions": 1},
             "webhooks": {"allow_private": True},
-            "schedules": {
-                CLINIC: {
-                    "webhook": {
-                        "url": f"{url}{SCHEDULE_PATH}/changes",
-                        "secret": keys.schedule_secret,
-                    }
-                }
-            },
-            "whatsapp": {
-                "app_secrets": [keys.app_secret],
-                "verify_token": keys.verify_token,
-                "api_base": f"{url}{WHATSAPP_PATH}",
-                "senders": [
-                    {
-                        "phone_number_id": PHONE_NUMBER_ID,
-                        "access_token": keys.access_token,
-                        "clinic": CLINIC,
-                    }
-                ],
-            },
-            "twilio_voice": {
-                "api_base": f"{url}{TWILIO_PATH}",
-                "accounts": [
-                    {
-                        "account_sid": keys.twilio_account_sid,
-                        "auth_tokens": [keys.twilio_auth_token],
-                        "calls_per_second": 5.0,
-                    }
-                ],
-                "callers": [{"number": CALLER_NUMBER, "clinic": CLINIC}],
-            },
+            **found,
         }
     )
 
@@ -339,8 +320,14 @@ def prepare_phones(town: Sandbox, script: Script) -> None:
     """Give the people of the script their phones."""
     for patient in script.patients.values():
         if patient.number is not None:
-            town.phones.set_account(patient.number, patient.whatsapp)
-            town.phones.phone(patient.number).reads_at_once = patient.answers is not None
+            town.set_up(
+                patient.number,
+                whatsapp=patient.whatsapp,
+                max=patient.max,
+                telegram=patient.telegram,
+                app=patient.phone_app,
+                reads_at_once=patient.answers is not None,
+            )
             if patient.telephone is not None:
                 habit = patient.telephone
                 town.let_answer(

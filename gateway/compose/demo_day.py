@@ -98,7 +98,7 @@ class Day:
             return
         last = messages[-1]
         due = _moment(last["at"]) + timedelta(minutes=answer.after)
-        if last["mine"] or not last["buttons"] or now < due:
+        if last["mine"] or not last["buttons"] or last["channel"] == "push" or now < due:
             return
         try:
             await self._life.say(str(chat["number"]), answer.text, None)

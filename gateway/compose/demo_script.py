@@ -39,12 +39,20 @@ class TelephoneSpec(StrictModel):
     declines: bool = False
 
 
+Messenger = Literal["on", "installed", "no"]
+"""`on`: has written to the clinic's bot and shown the number; `installed`: has not yet."""
+
+App = Literal["on", "off", "gone", "no"]
+"""The clinic's own app: `off` with push switched off, `gone` removed without anybody noticing."""
+
+
 class GuardianSpec(StrictModel):
     """Last name, first name, patronymic and phone of whoever is asked instead."""
 
     person: list[str] = Field(min_length=3, max_length=4)
     consent: bool = True
     language: Literal["ru", "en"] | None = None
+    app: App = "no"
 
 
 class PatientSpec(GuardianSpec):
@@ -53,6 +61,8 @@ class PatientSpec(GuardianSpec):
     notifications_refused: bool = False
     guardian: GuardianSpec | None = None
     whatsapp: bool = True
+    max: Messenger = "no"
+    telegram: Messenger = "no"
     answers: AnswerSpec | None = None
     telephone: TelephoneSpec | None = None
     absent: bool = False
@@ -61,6 +71,11 @@ class PatientSpec(GuardianSpec):
     def number(self) -> str | None:
         """The mobile number that is contacted, if there is one."""
         return contact_number(tuple((self.guardian or self).person[3:]), "RU")[0]
+
+    @property
+    def phone_app(self) -> App:
+        """How the clinic's app stands on the phone that is contacted."""
+        return (self.guardian or self).app
 
 
 class VisitSpec(StrictModel):
@@ -149,6 +164,7 @@ def _person(spec: GuardianSpec) -> dict[str, Any]:
         "phones": phones,
         "language": spec.language,
         "consent": spec.consent,
+        "app": {"installed": spec.app != "no", "push": spec.app in ("on", "gone")},
     }
 
 

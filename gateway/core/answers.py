@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import policy
+from gateway.core import attention, opt_out, policy
 from gateway.core.cascade import can_reach
 from gateway.core.case import (
     OPEN_PUSHES,
     AttemptState,
     Case,
     EntryKind,
-    Notice,
     Pending,
     PushState,
     StatusPush,
@@ -24,6 +23,7 @@ from gateway.core.draft import Draft
 from gateway.core.events import PatientChose, PatientWrote
 from gateway.core.evolve import evolve
 from gateway.core.hours import local_day
+from gateway.core.learnt import forget
 from gateway.core.model import (
     STATUS_OF_ANSWER,
     Answer,
@@ -52,13 +52,17 @@ UNCLEAR_MAX = 1
 """How many unclear answers in a row are answered; the next one goes to the staff (rule C-13)."""
 
 
+_NOT_ASKED = frozenset({AttemptState.PLANNED, AttemptState.WITHDRAWN, AttemptState.FAILED})
+"""States of a message that certainly did not arrive, unless a try of it was lost."""
+
+
 def was_asked(case: Case, booking: int) -> bool:
     """Tell whether the confirmation of a booking has been asked in any way."""
     return any(
         a.function is Function.CONFIRMATION
         and a.purpose is Purpose.CONFIRMATION
         and a.booking == booking
-        and a.state not in (AttemptState.PLANNED, AttemptState.FAILED)
+        and (a.lost or a.state not in _NOT_ASKED)
         for a in case.attempts
     )
 
@@ -133,6 +137,7 @@ def apply_answer(
         at=draft.now,
     )
     draft.put_push(push)
+    attention.settle(draft, "answer", attention.ANSWERED)
     return True
 
 
@@ -209,6 +214,7 @@ def patient_wrote(draft: Draft, event: PatientWrote) -> None:
         seen=(*contact.seen, event.id)[-policy.SEEN_KEPT :],
         heard_at=(*heard, (event.channel, draft.now)),
     )
+    forget(draft, event.channel, contact.number)
     if event.pressed is None and event.reading.meaning is Meaning.OPT_OUT:
         _opt_out(draft, event)
     elif event.pressed is None and _opts_in(draft, event):
@@ -221,7 +227,7 @@ def patient_wrote(draft: Draft, event: PatientWrote) -> None:
 
 def _opts_in(draft: Draft, event: PatientWrote) -> bool:
     opted_out = draft.contact is not None and draft.contact.opted_out_at is not None
-    return opted_out and event.reading.meaning is Meaning.OPT_IN
+    return (opted_out or event.by_provider) and event.reading.meaning is Meaning.OPT_IN
 
 
 def tell(
@@ -252,20 +258,18 @@ def tell(
 def _opt_out(draft: Draft, event: PatientWrote) -> None:
     """Recorded, told to the schedule, acknowledged once (rules C-15, Z-9)."""
     _note_for_number(draft, event, None, "opt_out")
-    contact = draft.known_contact
-    if contact.opted_out_at is not None:
-        return
-    draft.contact = evolve(contact, opted_out_at=draft.now, pending=None, unclear=0)
-    _notice(draft, event, allowed=False)
-    _tell_number(draft, event, "acknowledgement.opt_out")
+    is_news = opt_out.refuse(draft, Source(event.channel.value), event.raw)
+    if is_news and not event.by_provider:
+        _tell_number(draft, event, "acknowledgement.opt_out")
 
 
 def _opt_in(draft: Draft, event: PatientWrote) -> None:
+    """Undone; a provider that took the word itself has answered it already."""
     _note_for_number(draft, event, None, "opt_in")
-    contact = draft.known_contact
-    draft.contact = evolve(contact, opted_out_at=None, unclear=0)
-    _notice(draft, event, allowed=True)
-    _tell_number(draft, event, "acknowledgement.opt_in")
+    if draft.known_contact.opted_out_at is not None:
+        opt_out.allow(draft, Source(event.channel.value), event.raw)
+    if not event.by_provider:
+        _tell_number(draft, event, "acknowledgement.opt_in")
 
 
 def _note_for_number(draft: Draft, event: PatientWrote, answer: Answer | None, why: str) -> None:
@@ -278,22 +282,6 @@ def _note_for_number(draft: Draft, event: PatientWrote, answer: Answer | None, w
         why=why,
         of_contact=True,
     )
-
-
-def _notice(draft: Draft, event: PatientWrote, *, allowed: bool) -> None:
-    contact = draft.known_contact
-    draft.contact = evolve(contact, notices_made=contact.notices_made + 1)
-    draft.put_notice(
-        Notice(
-            id=str(contact.notices_made + 1),
-            allowed=allowed,
-            evidence=event.raw,
-            source=Source(event.channel.value),
-            at=draft.now,
-        )
-    )
-    kind = EntryKind.OPT_IN if allowed else EntryKind.OPT_OUT
-    draft.note(kind, {"from": contact.number}, of_contact=True)
 
 
 def _tell_number(draft: Draft, event: PatientWrote, about: str) -> None:
@@ -340,12 +328,8 @@ def _unclear(
     draft.contact = evolve(contact, unclear=contact.unclear + 1)
     if contact.unclear < UNCLEAR_MAX:
         tell(draft, event, Purpose.CLARIFICATION, about, choices=choices)
-    elif contact.unclear == UNCLEAR_MAX:
-        draft.note(
-            EntryKind.NEEDS_ATTENTION,
-            {"why": "unclear_answer", "raw": event.raw},
-            Function.CONFIRMATION if draft.has_case else None,
-        )
+    else:
+        attention.unclear_answer(draft, event.raw, is_second=contact.unclear == UNCLEAR_MAX)
 
 
 def _about_case(draft: Draft, event: PatientWrote) -> None:
@@ -370,6 +354,7 @@ def _about_case(draft: Draft, event: PatientWrote) -> None:
     contact = draft.known_contact
     if contact.unclear or contact.pending is not None:
         draft.contact = evolve(contact, unclear=0, pending=None)
+    attention.clear_answer(draft)
     asked = event.quoted or is_open
     applied = apply_answer(draft, answer, source, raw=event.raw, booking=booking, asked=asked)
     if applied:
@@ -379,11 +364,17 @@ def _about_case(draft: Draft, event: PatientWrote) -> None:
         tell(draft, event, Purpose.ACKNOWLEDGEMENT, "state.moved" if moved else STATE)
 
 
-def settle_pushes(draft: Draft, *, moved: bool) -> None:
-    """The schedule changed while answers were on their way to it (rules S-2, Z-11)."""
+def settle_pushes(draft: Draft, *, moved: bool, by_patient: bool = False) -> None:
+    """The schedule changed while answers were on their way to it (rules S-2, Z-11).
+
+    `by_patient`: it is the move that the patient chose, so what was wished before is settled.
+    """
     case = draft.case
     for push in case.pushes:
         if push.state not in OPEN_PUSHES:
+            continue
+        if by_patient:
+            draft.put_push(evolve(push, state=PushState.SETTLED, not_before=None))
             continue
         status = case.snapshot.status
         if not moved and not case.removed and status is push.before:
@@ -395,7 +386,12 @@ def settle_pushes(draft: Draft, *, moved: bool) -> None:
         shown = "removed" if case.removed else status.value
         draft.note(
             EntryKind.CONFLICT,
-            {"answer": push.answer.value, "status": shown, "source": push.source.value},
+            {
+                "answer": push.answer.value,
+                "status": shown,
+                "source": push.source.value,
+                "raw": push.evidence,
+            },
             Function.CONFIRMATION,
         )
         _tell_conflict(draft, push)

@@ -31,7 +31,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A provider has taken the message."""
+    """A provider has taken the message; from `until` on it counts as not delivered."""
+
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,52 @@ def attempts_of(case: Case, function: Function, purpose: Purpose) -> list[Attemp
     ]
 
 
+def standing(
+    tried: list[Attempt], branch: Branch, contact: Contact | None, now: datetime
+) -> Wait | Done | None:
+    """Tell whether what was sent is enough for now; None when another message may follow."""
+    if any(a.state in UNDER_WAY for a in tried):
+        return Wait()
+    reached = [a for a in tried if a.state in REACHED]
+    if not reached:
+        return None
+    overdue = [overdue_at(a, branch, contact) for a in reached]
+    known = [moment for moment in overdue if moment is not None]
+    if len(known) < len(overdue):
+        return Done()
+    until = max(known)
+    return Done(until) if now < until else None
+
+
+def overdue_at(attempt: Attempt, branch: Branch, contact: Contact | None) -> datetime | None:
+    """Return when an accepted message counts as not delivered, None for never (rule H-1).
+
+    Who has written on its channel since then has seen it, whatever the receipts say.
+    """
+    limit, sent_at = branch.undelivered_after, attempt.started_at
+    if limit is None or sent_at is None or attempt.state is not AttemptState.ACCEPTED:
+        return None
+    if attempt.channel in branch.without_receipts:
+        return None
+    if contact is not None and contact.has_written_since(attempt.channel, sent_at):
+        return None
+    return sent_at + limit
+
+
+def _is_spent(attempt: Attempt, case: Case) -> bool:
+    """Tell whether a channel has had its turn: what failed for another number says nothing."""
+    if attempt.state is AttemptState.FAILED:
+        return attempt.to == (case.number or "")
+    return attempt.state in REACHED
+
+
 def can_reach(channel: Channel, case: Case, contact: Contact | None, now: datetime) -> bool:
     """Tell whether a channel is worth trying for this patient (rules D-4, H-1, R-3)."""
     person = case.snapshot.patient.contact_person
     if channel is Channel.PUSH:
-        return person.app.installed and person.app.push
+        known = contact.record(Channel.PUSH) if contact is not None else None
+        gone = known is not None and known.ended is not None
+        return person.app.installed and person.app.push and not gone
     if contact is None:
         return False
     if channel in (Channel.MAX, Channel.TELEGRAM) and contact.account(channel) is None:
@@ -80,15 +123,16 @@ def next_message(
     and is left out when that minute would cross `latest` (rules C-6, Z-6).
     """
     tried = attempts_of(case, function, purpose)
-    if any(a.state in REACHED for a in tried):
-        return Done()
-    if any(a.state in UNDER_WAY for a in tried):
-        return Wait()
+    stands = standing(tried, branch, contact, now)
+    if stands is not None:
+        return stands
     for channel in branch.channels:
         mine = [a for a in tried if a.channel is channel]
-        if any(a.state is AttemptState.FAILED for a in mine):
+        if any(_is_spent(a, case) for a in mine):
             continue
-        retry = next((a for a in mine if a.tries), None)
+        # One that was held waits for its sender's turn, tried or not.
+        planned = (a for a in mine if a.state is AttemptState.PLANNED)
+        retry = next((a for a in planned if a.tries or a.code in policy.HELD_CODES), None)
         if retry is not None:
             return Next(channel, retry.not_before, retry)
         if not can_reach(channel, case, contact, now):
@@ -96,7 +140,7 @@ def next_message(
         not_before = _after_call(channel, call_ended_at)
         if latest is None or not_before is None or not_before < latest:
             return Next(channel, not_before)
-    return Exhausted()
+    return Done() if any(a.state in REACHED for a in tried) else Exhausted()
 
 
 def _after_call(channel: Channel, call_ended_at: datetime | None) -> datetime | None:
@@ -112,10 +156,10 @@ def is_last_channel(
     """Tell whether no later channel of the order can take over from this one (rule Z-6)."""
     if attempt.function is None or attempt.channel not in branch.channels:
         return True
-    failed = {
+    spent = {
         a.channel
         for a in attempts_of(case, attempt.function, attempt.purpose)
-        if a.state is AttemptState.FAILED
+        if _is_spent(a, case)
     }
     later = branch.channels[branch.channels.index(attempt.channel) + 1 :]
-    return not any(c not in failed and can_reach(c, case, contact, now) for c in later)
+    return not any(c not in spent and can_reach(c, case, contact, now) for c in later)

@@ -47,6 +47,7 @@ class AttemptState(StrEnum):
     PLANNED = "planned"  # wanted; nothing has left the machine
     STARTED = "started"  # committed before the adapter is called: it may have left
     UNKNOWN = "unknown"  # outcome unknown; waits for receipts (rule G-6)
+    WITHDRAWN = "withdrawn"  # tried and no longer wanted; a try may have got through after all
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
     READ = "read"
@@ -60,6 +61,7 @@ class AttemptEvent(StrEnum):
 
     START = "start"
     POSTPONE = "postpone"  # it certainly did not get through and may be tried again
+    WITHDRAW = "withdraw"  # it is no longer wanted and will not be tried again
     LOSE = "lose"  # nobody knows whether it got through
     ACCEPT = "accept"
     DELIVER = "deliver"
@@ -74,6 +76,7 @@ _S, _E = AttemptState, AttemptEvent
 ATTEMPT_TRANSITIONS: dict[AttemptState, dict[AttemptEvent, AttemptState]] = {
     _S.PLANNED: {
         _E.START: _S.STARTED,
+        _E.WITHDRAW: _S.WITHDRAWN,
         # A receipt for an earlier try, which had got through after all.
         _E.ACCEPT: _S.ACCEPTED,
         _E.DELIVER: _S.DELIVERED,
@@ -98,15 +101,23 @@ ATTEMPT_TRANSITIONS: dict[AttemptState, dict[AttemptEvent, AttemptState]] = {
         _E.READ: _S.READ,
         _E.FAIL: _S.FAILED,
     },
+    _S.WITHDRAWN: {
+        _E.ACCEPT: _S.ACCEPTED,
+        _E.DELIVER: _S.DELIVERED,
+        _E.READ: _S.READ,
+        _E.FAIL: _S.FAILED,
+    },
     _S.ACCEPTED: {_E.DELIVER: _S.DELIVERED, _E.READ: _S.READ, _E.FAIL: _S.FAILED},
     _S.DELIVERED: {_E.READ: _S.READ},
     _S.READ: {},
-    _S.FAILED: {},
+    # Only where a try was lost and then given up: its receipt tells that it had got through.
+    _S.FAILED: {_E.ACCEPT: _S.ACCEPTED, _E.DELIVER: _S.DELIVERED, _E.READ: _S.READ},
     _S.TALKING: {_E.HANG_UP: _S.ENDED},
     _S.ENDED: {},
 }
 """The only legal moves; docs/architecture.md draws this table. Rule H-4: nothing moves back,
-apart from a try that certainly did not get through (`postpone`)."""
+apart from a try that certainly did not get through (`postpone`). What a provider itself called
+failed stays so (`gateway.core.sending.move`)."""
 
 
 def next_state(state: AttemptState, event: AttemptEvent) -> AttemptState:
@@ -164,7 +175,9 @@ class Attempt:
     started_at: datetime | None = None
     first_try_at: datetime | None = None
     ended_at: datetime | None = None
+    looked_at: datetime | None = None  # when a provider was last asked about its call
     tries: int = 0
+    lost: bool = False  # nobody knows whether a try got through (rule G-6)
     after_call: bool = False
     content: Content | None = None
     about: str = ""  # which wording of the purpose, see gateway.core.wording
@@ -174,6 +187,7 @@ class Attempt:
     result: CallResult | None = None
     keys: str = ""
     dialogue: str = ""  # where a provider's call stands, see gateway.ivr.menu.Session
+    voice: str = ""  # who speaks in it, to its end
     price: Decimal | None = None  # what was charged, None before acceptance
     reversed: bool = False
     code: str = ""  # the provider's word for a failure
@@ -236,6 +250,27 @@ class Notice:
     not_before: datetime | None = None
 
 
+class MoveState(StrEnum):
+    """Where the move to a chosen free time stands."""
+
+    STARTED = "started"  # committed before the schedule is asked: it may have booked already
+    BOOKED = "booked"
+    FAILED = "failed"  # certainly not booked
+    UNKNOWN = "unknown"  # nobody knows; the staff looks into it (rule G-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A free time that the patient chose (rule P-3); `booking` is the one that is moved."""
+
+    id: str
+    booking: int
+    start: datetime
+    at: datetime
+    state: MoveState = MoveState.STARTED
+    why: str = ""  # why it failed: see `gateway.core.rescheduling`
+
+
 class EntryKind(StrEnum):
     """Kinds of timeline entries."""
 
@@ -251,10 +286,14 @@ class EntryKind(StrEnum):
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
     NEEDS_ATTENTION = "needs_attention"
+    ATTENTION_SETTLED = "attention_settled"
     CHARGE = "charge"
     PUSH = "push"
     RECONCILE = "reconcile"
     QUESTION = "question"
+    LINKED = "linked"  # an account of the number became known; always of a contact
+    UNLINKED = "unlinked"
+    MOVE = "move"  # a free time that the patient chose on the page (rule P-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +304,19 @@ class Entry:
     kind: EntryKind
     function: Function | None = None
     booking: int = 0
+    data: Mapping[str, JournalValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that waits for the clinic's staff; see `gateway.core.attention`.
+
+    `at` is when it began, `data` that of the newest timeline entry about it.
+    """
+
+    id: str
+    why: str
+    at: datetime
     data: Mapping[str, JournalValue] = field(default_factory=dict)
 
 
@@ -309,6 +361,9 @@ class Case:
     pushes_made: int = 0
     link_booking: int = 0  # newest booking whose link was sent; 0: none yet
     closed_question: int = 0  # newest booking whose open question the staff settled (C-17)
+    move: Move | None = None  # the newest one
+    attention: tuple[Attention, ...] = ()  # oldest first
+    attention_made: int = 0
     seen: tuple[str, ...] = ()
     due: datetime | None = None
     journal: tuple[Entry, ...] = ()
@@ -345,12 +400,28 @@ class Learnt:
     until: datetime
 
 
+class EndedBy(StrEnum):
+    """Why an account is no longer written to."""
+
+    STOPPED = "stopped"  # the patient stopped or blocked the bot; coming back is enough
+    MOVED = "moved"  # it speaks for another number now
+    CLINIC = "clinic"  # the clinic has unlinked it
+    GONE = "gone"  # the provider says that there is no such phone any more
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The patient's opaque id on a channel, where it is not the number itself."""
+    """The patient's opaque id on a channel, where it is not the number itself.
+
+    `at` is when it was last heard of, by its provider's clock. `provider` tells services apart
+    that serve one channel, such as those of push.
+    """
 
     channel: Channel
     id: str
+    at: datetime | None = None
+    ended: EndedBy | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +453,8 @@ class Contact:
     told_at: datetime | None = None  # last automatic answer to a number without visits
     attempts: tuple[Attempt, ...] = ()
     attempts_made: int = 0
+    attention: tuple[Attention, ...] = ()  # oldest first
+    attention_made: int = 0
     notices: tuple[Notice, ...] = ()
     notices_made: int = 0
     seen: tuple[str, ...] = ()
@@ -392,9 +465,18 @@ class Contact:
         """Tell whether the number is known to have no account on the channel."""
         return any(item.channel is channel and now < item.until for item in self.learnt)
 
+    def has_written_since(self, channel: Channel, moment: datetime) -> bool:
+        """Tell whether a message came from the number on the channel at that moment or later."""
+        return any(heard is channel and at >= moment for heard, at in self.heard_at)
+
     def account(self, channel: Channel) -> str | None:
-        """Return the patient's own id on the channel, if one is known."""
+        """Return the patient's own id on the channel, if one is known that can be written to."""
+        known = self.record(channel)
+        return known.id if known is not None and known.ended is None else None
+
+    def record(self, channel: Channel) -> Account | None:
+        """Return what is known of the channel's account, be it ended or not."""
         for item in self.accounts:
             if item.channel is channel:
-                return item.id
+                return item
         return None

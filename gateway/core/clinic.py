@@ -69,12 +69,26 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a branch may spend in a calendar month of its own time zone (`gateway.core.budget`).
+
+    `warn_at` is the share of it, from 0 to 1, at which people are told.
+    """
+
+    month: Decimal
+    warn_at: Decimal = Decimal("0.8")
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """One branch of a clinic with everything that a decision about its visits reads.
 
     `country` and `language` are already completed from the clinic. `connected_at` is the
     moment of the branch's first import (rule Z-1). `link_base` is the address before the
     token of a patient link, `link_secret` the key that makes tokens unguessable (rule P-2).
+    `undelivered_after` is how long an accepted message may stay without a report of its delivery
+    before the next channel of the order takes over (None: for ever); `without_receipts` names the
+    channels whose senders make no such reports, so that their silence says nothing.
     `spoken` says how the robot pronounces what is written otherwise: ("Smile+", "Смайл плюс").
     """
 
@@ -95,6 +109,9 @@ class Branch:
     spoken: tuple[tuple[str, str], ...] = ()
     channels: tuple[Channel, ...] = (Channel.PUSH, Channel.WHATSAPP, Channel.SMS)
     tariff: tuple[Prices, ...] = (Prices(),)
+    budget: Budget | None = None
+    undelivered_after: timedelta | None = None
+    without_receipts: tuple[Channel, ...] = ()
     connected_at: datetime = NEVER_CONNECTED
     link_base: str = "https://callahead.invalid/v/"
     link_secret: bytes = b""

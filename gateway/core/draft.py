@@ -17,7 +17,9 @@ from gateway.core import policy
 from gateway.core.case import (
     UNDER_WAY,
     Attempt,
+    AttemptEvent,
     AttemptState,
+    Attention,
     Case,
     Contact,
     Entry,
@@ -25,6 +27,7 @@ from gateway.core.case import (
     JournalValue,
     Notice,
     StatusPush,
+    next_state,
 )
 from gateway.core.clinic import Branch
 from gateway.core.evolve import evolve
@@ -34,6 +37,9 @@ from gateway.core.segments import sms_segments
 from gateway.core.tariff import price_of
 from gateway.core.wording import Texts
 
+_FOR_THE_STAFF = frozenset({EntryKind.NEEDS_ATTENTION, EntryKind.CONFLICT})
+"""Timeline entries that are kept before the staff until they are settled (rules C-13, S-2)."""
+
 _Change = TypeVar("_Change", StatusPush, Notice)
 
 
@@ -42,12 +48,14 @@ class Settings:
     """What a decision reads besides the case: the branch's settings and the texts.
 
     `publishes`: the clinic takes its changes from the feed, so a change is out as soon as it is
-    committed; otherwise each is offered to the clinic's schedule.
+    committed; otherwise each is offered to the clinic's schedule. `budget_spent`: the branch has
+    a budget, and as far as is known this month's charges have reached it.
     """
 
     branch: Branch
     texts: Texts
     publishes: bool = False
+    budget_spent: bool = False
 
 
 class Draft:
@@ -87,6 +95,21 @@ class Draft:
         """Tell whether there is a case."""
         return self._case is not None
 
+    @property
+    def function_asked(self) -> Function | None:
+        """The function that a patient's answer belongs to: none where there is no visit."""
+        return Function.CONFIRMATION if self.has_case else None
+
+    @property
+    def of_other_number(self) -> bool:
+        """Tell whether the contact is that of a number which the case no longer has.
+
+        A message came from it. What is known of it says nothing about the case's functions.
+        """
+        if self._case is None or self.contact is None:
+            return False
+        return self.contact.number != self._case.number
+
     def note(
         self,
         kind: EntryKind,
@@ -102,6 +125,38 @@ class Draft:
         else:
             number = self._case.booking if booking is None else booking
             self._case_entries.append(Entry(self.now, kind, function, number, data))
+        if kind in _FOR_THE_STAFF:
+            self.raise_attention(str(data.get("why", kind.value)), data, of_contact=of_contact)
+
+    # -- attention --------------------------------------------------------------------------
+
+    def holder(self, *, of_contact: bool = False) -> Case | Contact | None:
+        """Return the case, or the contact where that is meant or there is no case."""
+        return self.contact if of_contact or self._case is None else self._case
+
+    def put_holder(self, holder: Case | Contact) -> None:
+        """Write what `holder` returned."""
+        if isinstance(holder, Case):
+            self._case = holder
+        else:
+            self.contact = holder
+
+    def raise_attention(
+        self, why: str, data: Mapping[str, JournalValue], *, of_contact: bool = False
+    ) -> None:
+        """Put something before the staff, in place of the open item of its kind if there is one."""
+        holder = self.holder(of_contact=of_contact)
+        if holder is None:
+            return
+        made, at = holder.attention_made + 1, self.now
+        kept = []
+        for item in holder.attention:
+            if item.why == why:
+                at = item.at
+            else:
+                kept.append(item)
+        items = sorted((*kept, Attention(str(made), why, at, data)), key=lambda item: item.at)
+        self.put_holder(evolve(holder, attention=tuple(items), attention_made=made))
 
     # -- attempts ---------------------------------------------------------------------------
 
@@ -130,7 +185,17 @@ class Draft:
         return attempt
 
     def drop(self, attempt: Attempt) -> None:
-        """Forget a planned attempt: nothing of it has left the machine."""
+        """Forget a planned attempt: nothing of it has left the machine.
+
+        A message that was tried is withdrawn instead: should a try have got through after all,
+        its receipts find it, and it is charged (rules G-6, T-3).
+        """
+        if attempt.tries and not attempt.is_call and not attempt.is_free:
+            state = next_state(attempt.state, AttemptEvent.WITHDRAW)
+            self.put(evolve(attempt, state=state, not_before=None))
+            data = {"attempt": attempt.id, "outcome": state.value}
+            self.note(EntryKind.RECONCILE, data, attempt.function, booking=attempt.booking)
+            return
         self._set_attempts(tuple(a for a in self.attempts if a.id != attempt.id))
 
     def _set_attempts(self, attempts: tuple[Attempt, ...]) -> None:

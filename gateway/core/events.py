@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from gateway.core.case import Pending
+from gateway.core.case import EndedBy, Pending
 from gateway.core.model import Answer, Appointment, CallResult, Channel, Source
 from gateway.core.reply import Reading
 
@@ -62,6 +62,7 @@ class Failure(StrEnum):
     IMPOSSIBLE = "impossible"  # this number cannot be reached here: next channel, remember it
     REJECTED = "rejected"  # this message will not be taken here: next channel
     TEMPORARY = "temporary"  # it may pass: retry with growing pauses (rule H-2)
+    OPTED_OUT = "opted_out"  # the patient has refused messages at the provider (rule C-15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,21 @@ class MessageLost:
     """The request may have got through: time-out, reset, or the worker died (rule G-6)."""
 
     attempt: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHeld:
+    """A started message has not left: its sender's turn comes later, or its visit changed.
+
+    `started_at` names the start that it is about. `until` None: nothing is in the way but what
+    the decision is made from, so it is made anew. `paused`: the provider asked the sender to
+    pause, so its channel is not available; a sender that is merely busy is.
+    """
+
+    attempt: str
+    started_at: datetime | None
+    until: datetime | None = None
+    paused: bool = False
 
 
 class Receipt(StrEnum):
@@ -110,10 +126,14 @@ class CallAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallPlaced:
-    """The provider took the order for a call; it will ask and report by callback."""
+    """The provider took the order for a call; it will ask and report by callback.
+
+    `voice` is that of the prompts which were made for it; a callback does not know it.
+    """
 
     attempt: str
     provider_id: str
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +204,7 @@ class PatientWrote:
     `pressed` is set when a button was tapped: it outweighs the text (rule U-7). `booking` is
     the booking that a quoted message or a button belongs to, None when nothing was quoted.
     `settled` is an earlier clear answer to which this message only adds the visit (rule Z-10).
+    `by_provider`: the provider has taken the opt-out or opt-in itself and has answered it.
     """
 
     id: str
@@ -197,14 +218,39 @@ class PatientWrote:
     settled: Pending | None = None
     provider_id: str | None = None
     account: str | None = None
+    by_provider: bool = False
+
+
+class LinkedBy(StrEnum):
+    """How an account became known."""
+
+    LINK = "link"  # a one-time link that was made for the number
+    CONTACT = "contact"  # the patient's own contact, which the messenger vouches for
+    RETURN = "return"  # started again by whom we know
+    WROTE = "wrote"  # who had stopped writes again
+    CLINIC = "clinic"  # the clinic, or its app, says so
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLinked:
-    """The patient's own id on a channel became known (or, with None, stopped to be valid)."""
+    """The patient's own id on a channel became known. `at` is the provider's word for when;
+    without one it comes in order."""
 
     channel: Channel
-    account: str | None
+    account: str
+    by: LinkedBy = LinkedBy.CLINIC
+    at: datetime | None = None
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEnded:
+    """An account stopped to be valid: this one, or whichever is known."""
+
+    channel: Channel
+    by: EndedBy
+    account: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +261,43 @@ class PatientChose:
     source: Source
     answer: Answer
     booking: int | None = None  # the booking the link or the app showed; None: the newest link
+
+
+@dataclass(frozen=True, slots=True)
+class TimeChosen:
+    """A free time was chosen on the patient page (rule P-3); `id` becomes that of the move."""
+
+    id: str
+    start: datetime
+    booking: int
+
+
+class MoveResult(StrEnum):
+    """What came of asking the schedule to move a visit."""
+
+    BOOKED = "booked"
+    TAKEN = "taken"  # the time is no longer free
+    CHANGED = "changed"  # the visit itself changed meanwhile
+    REFUSED = "refused"  # for good
+    UNAVAILABLE = "unavailable"  # certainly not booked: the schedule could not be asked
+    UNKNOWN = "unknown"  # it may have been booked (rule G-6)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveEnded:
+    """The schedule's word on a move. `newest` is the visit as it is now, where it was told."""
+
+    move: str
+    result: MoveResult
+    newest: Appointment | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionDone:
+    """The staff has seen to an item of the attention queue."""
+
+    item: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +340,7 @@ Event: TypeAlias = (
     | MessageAccepted
     | MessageFailed
     | MessageLost
+    | MessageHeld
     | MessageReceipt
     | CallAnswered
     | CallPlaced
@@ -267,7 +351,11 @@ Event: TypeAlias = (
     | CallNotPlaced
     | PatientWrote
     | AccountLinked
+    | AccountEnded
     | PatientChose
+    | AttentionDone
+    | TimeChosen
+    | MoveEnded
     | PushAccepted
     | PushConflicted
     | PushRefused

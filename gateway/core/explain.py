@@ -30,6 +30,10 @@ _TEXTS: Mapping[Reason, tuple[str, str]] = {
         "Запись анонимная.",
         "The appointment is anonymous.",
     ),
+    Reason.BUDGET: (
+        "Бюджет филиала на этот месяц израсходован, а бесплатного канала к пациенту нет.",
+        "The branch's budget for this month is spent, and no free channel reaches the patient.",
+    ),
     Reason.CLUB: (
         "Это клубная запись.",
         "This is a club booking.",

@@ -76,10 +76,11 @@ class Purpose(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why something was not sent (rules D-5, C-16, R-4, Z-1, Z-3)."""
+    """Why something was not sent (rules D-5, C-16, R-4, Z-1, Z-3; `budget` is our own)."""
 
     ADOPTED = "adopted"
     ANONYMOUS = "anonymous"
+    BUDGET = "budget"
     CLUB = "club"
     CREATED_DAY_BEFORE = "created_day_before"
     CREATED_SAME_DAY = "created_same_day"

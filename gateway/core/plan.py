@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
 
-from gateway.core import calling, cascade, policy
+from gateway.core import budget, calling, cascade
 from gateway.core.case import (
-    OPEN_PUSHES,
     REACHED,
     UNDER_WAY,
     Attempt,
@@ -20,19 +19,16 @@ from gateway.core.case import (
     Case,
     EntryKind,
     FunctionState,
-    Notice,
-    PushState,
-    StatusPush,
 )
 from gateway.core.clinic import Branch
 from gateway.core.draft import Draft
 from gateway.core.evolve import evolve
 from gateway.core.hours import is_open, next_opening
+from gateway.core.leases import look_of, sooner
 from gateway.core.model import CallResult, Channel, Function, Purpose, Reason, Status
 from gateway.core.moments import Window, closing_reason, window_of
+from gateway.core.pushing import next_push_at, start_pushes
 from gateway.core.suppression import reasons_against
-
-AnyPush = TypeVar("AnyPush", StatusPush, Notice)
 
 OPT_OUT_TOLD = "acknowledgement.opt_out"
 """Wording key of the one message that follows an opt-out."""
@@ -77,27 +73,26 @@ Step = Look | Send | calling.Phone | Close
 
 
 def advance(draft: Draft) -> datetime | None:
-    """Bring every function of the case up to date; return the time of its next look."""
+    """Bring every function of the case up to date; return the time of its next look.
+
+    With the contact of another number they wait for a look with their own, which comes soon.
+    """
     look = None
     fall_silent(draft)
+    if draft.of_other_number:
+        start_pushes(draft)
+        return draft.now
     _release_planned(draft)
     if draft.case.removed:
         _drop_planned(draft)
     else:
         for function in FUNCTIONS:
             look = sooner(look, _advance_function(draft, function))
-        _advance_link(draft)
+        look = sooner(look, _advance_link(draft))
     start_pushes(draft)
     for attempt in draft.case.attempts:
         look = sooner(look, look_of(attempt))
     return sooner(look, next_push_at(draft.case.pushes))
-
-
-def sooner(one: datetime | None, other: datetime | None) -> datetime | None:
-    """Return the earlier of two moments, of which either may be missing."""
-    if one is None or (other is not None and other < one):
-        return other
-    return one
 
 
 def fall_silent(draft: Draft) -> None:
@@ -111,15 +106,17 @@ def fall_silent(draft: Draft) -> None:
             draft.drop(attempt)
 
 
-def next_push_at(pushes: tuple[StatusPush, ...] | tuple[Notice, ...]) -> datetime | None:
-    """When the first change in line is offered again; those behind it wait for it."""
-    return next((push.not_before for push in pushes if push.state in OPEN_PUSHES), None)
-
-
 def _release_planned(draft: Draft) -> None:
-    """A planned attempt whose time has come wants its slot or line now."""
-    for attempt in draft.case.attempts:
-        if attempt.state is AttemptState.PLANNED and _has_come(attempt.not_before, draft.now):
+    """A planned attempt whose time has come wants its slot or line now; what is for an earlier
+    booking or number must not leave, tried or not (rule H-3)."""
+    case = draft.case
+    for attempt in case.attempts:
+        if attempt.state is not AttemptState.PLANNED:
+            continue
+        stale = attempt.booking != case.booking or attempt.to != (case.number or "")
+        if stale and not attempt.is_free:
+            draft.drop(attempt)
+        elif _has_come(attempt.not_before, draft.now):
             draft.put(evolve(attempt, not_before=None))
 
 
@@ -131,23 +128,6 @@ def _drop_planned(draft: Draft) -> None:
     for attempt in draft.case.attempts:
         if attempt.state is AttemptState.PLANNED and not attempt.is_free:
             draft.drop(attempt)
-
-
-def look_of(attempt: Attempt) -> datetime | None:
-    """When a planned attempt may go, or one under way has to be reconciled."""
-    if attempt.state is AttemptState.PLANNED:
-        return attempt.not_before
-    return lease_end(attempt) if attempt.state in UNDER_WAY else None
-
-
-def lease_end(attempt: Attempt) -> datetime | None:
-    """When an attempt under way has waited long enough for its outcome."""
-    if attempt.state is AttemptState.UNKNOWN:
-        return attempt.not_before
-    if attempt.started_at is None:
-        return None
-    lease = policy.CALL_LEASE if attempt.is_call else policy.SEND_LEASE
-    return attempt.started_at + lease
 
 
 def _advance_function(draft: Draft, function: Function) -> datetime | None:
@@ -264,8 +244,9 @@ def _step(draft: Draft, function: Function) -> Step:
     if now < window.decided_at and not window.too_late:
         return Look(window.decided_at)
     tried = was_tried(case, function)
-    if tried and _is_settled(draft, function):
-        return Look()
+    rest = _rest(draft, function, window) if tried else None
+    if rest is not None:
+        return rest
     reasons = reasons_against(function, case, draft.contact, draft.branch)
     settled = function is Function.CONFIRMATION and case.status is not Status.UNCONFIRMED
     if settled and (_was_answered(case) or was_sent(case, function)):
@@ -293,21 +274,37 @@ def is_enabled(branch: Branch, function: Function) -> bool:
     return branch.reminder.enabled
 
 
-def _is_settled(draft: Draft, function: Function) -> bool:
-    """Tell whether a provider has the message, or something of the question is under way."""
+def _rest(draft: Draft, function: Function, window: Window) -> Step | None:
+    """Return what follows where something of the question is under way, a provider has the
+    message, or a call brought the answer; None when the question is still to be asked."""
     case = draft.case
     if any(
         a.state in UNDER_WAY and a.function is function and a.booking == case.booking
         for a in case.attempts
         if a.purpose is PURPOSE_OF[function]
     ):
-        return True
+        return Look()
     tried = cascade.attempts_of(case, function, PURPOSE_OF[function])
+    stands = cascade.standing(tried, draft.branch, draft.contact, draft.now)
+    if stands is not None:
+        return Look(stands.until) if isinstance(stands, cascade.Done) else Look()
     if any(a.state in REACHED for a in tried):
-        return True
-    return function is Function.CONFIRMATION and any(
+        return _undelivered_step(draft, function, window)
+    answered = function is Function.CONFIRMATION and any(
         a.result is CallResult.ANSWER and a.booking == case.booking for a in case.attempts
     )
+    return Look() if answered else None
+
+
+def _undelivered_step(draft: Draft, function: Function, window: Window) -> Step:
+    """Nobody told in time that the message was delivered: the next channel takes over, as long
+    as the function may still be done (rule H-1). The message was sent, so nothing is a skip."""
+    now, zone = draft.now, draft.branch.timezone
+    if now >= window.latest or reasons_against(function, draft.case, draft.contact, draft.branch):
+        return Look()
+    if not is_open(window.hours, now, zone):
+        return Look(min(next_opening(window.hours, now, zone), window.latest), for_hours=True)
+    return message_step(draft, function, PURPOSE_OF[function], window.latest)
 
 
 def _time_reasons(
@@ -343,8 +340,21 @@ def _send_step(draft: Draft, function: Function, window: Window) -> Step:
             return Look()  # a call about an earlier booking is not over yet
         call = calling.next_call(draft, window)
         if call is not None:
-            return call
+            return call if _pays(draft, Channel.CALL) else _instead_of_call(draft, window)
     return message_step(draft, function, PURPOSE_OF[function], window.latest)
+
+
+def _pays(draft: Draft, channel: Channel, *, after_call: bool = False) -> bool:
+    """Tell whether there is money for a message or call, or it needs none."""
+    if not draft.settings.budget_spent:
+        return True
+    return budget.is_free(draft.branch, channel, draft.now, after_call=after_call)
+
+
+def _instead_of_call(draft: Draft, window: Window) -> Step:
+    """The budget is spent and calls have a price: what is free is asked for instead."""
+    step = message_step(draft, Function.CONFIRMATION, Purpose.CONFIRMATION, window.latest)
+    return Close((Reason.BUDGET,)) if isinstance(step, Close) else step
 
 
 def message_step(
@@ -352,26 +362,32 @@ def message_step(
 ) -> Step:
     """Decide over which channel a question goes next."""
     ended_at = calling.ended_at(draft.case) if function is Function.CONFIRMATION else None
-    found = cascade.next_message(
+    after_call = ended_at is not None
+    ask = partial(
+        cascade.next_message,
         draft.case,
         draft.contact,
-        draft.branch,
-        function,
-        purpose,
-        draft.now,
+        function=function,
+        purpose=purpose,
+        now=draft.now,
         call_ended_at=ended_at,
         latest=latest,
     )
+    found = ask(draft.branch)
+    if isinstance(found, cascade.Next) and not _pays(draft, found.channel, after_call=after_call):
+        found = ask(budget.only_free(draft.branch, draft.now, after_call=after_call))
+        if isinstance(found, cascade.Exhausted):
+            return Close((Reason.BUDGET,))
     if isinstance(found, cascade.Next):
         if _has_come(found.not_before, draft.now):
             found = evolve(found, not_before=None)
-        return Send(found, after_call=ended_at is not None)
+        return Send(found, after_call=after_call)
     if isinstance(found, cascade.Exhausted):
         return Close((Reason.NO_CHANNEL,))
-    return Look()
+    return Look(found.until) if isinstance(found, cascade.Done) else Look()
 
 
-def _advance_link(draft: Draft) -> None:
+def _advance_link(draft: Draft) -> datetime | None:
     """The reschedule link after key 2 goes at any hour, over the same choice of channels (C-7)."""
     case, latest = draft.case, draft.case.snapshot.start
     planned = [
@@ -383,7 +399,7 @@ def _advance_link(draft: Draft) -> None:
     if opted_out or draft.now >= latest or not _wants_link(case):
         for attempt in planned:
             draft.drop(attempt)
-        return
+        return None
     step = message_step(draft, Function.CONFIRMATION, Purpose.RESCHEDULE_LINK, latest)
     kept = _keep(draft, planned, step)
     if isinstance(step, Send) and not kept:
@@ -395,6 +411,7 @@ def _advance_link(draft: Draft) -> None:
             not_before=step.next.not_before,
             after_call=True,
         )
+    return step.at if isinstance(step, Look) else None
 
 
 def _wants_link(case: Case) -> bool:
@@ -409,23 +426,3 @@ def _wants_link(case: Case) -> bool:
         and a.about == "call.reschedule"
         for a in case.attempts
     )
-
-
-def start_pushes(draft: Draft) -> None:
-    """Start the first status change in line if its time has come (rules S-1, S-3)."""
-    for push in draft.case.pushes:
-        if push.state not in OPEN_PUSHES:
-            continue
-        if push.state is PushState.PUBLISHED:
-            return
-        if push.not_before is None or push.not_before <= draft.now:
-            draft.put_push(started_push(draft, push))
-        return
-
-
-def started_push(draft: Draft, push: AnyPush) -> AnyPush:
-    """Return a change on its way: in the feed with this commit, or offered right after it."""
-    if draft.settings.publishes:
-        return evolve(push, state=PushState.PUBLISHED, tries=push.tries + 1, not_before=None)
-    lease = draft.now + policy.PUSH_LEASE
-    return evolve(push, state=PushState.STARTED, tries=push.tries + 1, not_before=lease)

@@ -20,6 +20,11 @@ RETRY_FOR = timedelta(minutes=30)
 HAND_OVER_BEFORE = timedelta(minutes=15)
 """Never retried later than this before closing or the latest useful moment (rule Z-6)."""
 
+HELD_PAUSED = "sender_paused"
+HELD_BUSY = "sender_busy"
+HELD_CODES = frozenset({HELD_PAUSED, HELD_BUSY})
+"""Why a message that was to leave waits once more: not words of a provider, but our own."""
+
 LEARNT_FOR = timedelta(days=30)
 """How long it is remembered that a number has no account on a channel (rule H-1)."""
 
@@ -35,6 +40,13 @@ CALL_LEASE = timedelta(minutes=8)
 """A started call without an end for this long belongs to a worker that died: longer than the
 longest ringing and the longest menu together."""
 
+CALL_LOOK_EVERY = timedelta(seconds=80)
+"""How often a provider is asked about a call whose end nobody has told. Longer than the longest
+ringing: most calls are over by then and are not asked about."""
+
+CALL_LOOK_WAIT = timedelta(seconds=60)
+"""How long the answer to such a question is waited for before the call counts as lost."""
+
 LINE_PAUSE = timedelta(seconds=30)
 """How soon a call that could not be placed is tried again (rule C-6)."""
 
@@ -43,6 +55,10 @@ PUSH_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60
 
 PUSH_LEASE = timedelta(seconds=90)
 """A status change in flight for this long is offered again; it carries the same id."""
+
+MOVE_LEASE = timedelta(seconds=60)
+"""A move without an outcome for this long belongs to a process that died: longer than both tries
+to book it (`gateway.service.rescheduling`)."""
 
 SESSION_WINDOW = timedelta(hours=24)
 """How long free text is allowed after the patient's last message (facts: WhatsApp)."""

@@ -45,6 +45,7 @@ class Written:
     payload: str | None = None
     quoted: str | None = None
     kind: str = "text"
+    by_provider: bool = False  # the provider has taken the opt-out or opt-in itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def _routed(
             booking=booking,
             settled=settled,
             provider_id=written.id,
+            by_provider=written.by_provider,
         ),
     )
 
@@ -180,6 +182,7 @@ def _event(
         reading=reading,
         choices=choices,
         provider_id=written.id,
+        by_provider=written.by_provider,
     )
 
 

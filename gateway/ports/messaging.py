@@ -10,12 +10,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from gateway.core.case import Content
 from gateway.core.events import Failure, Receipt
 from gateway.core.model import Channel
 from gateway.ports.store import Kind, Ref
+
+
+class Scope(StrEnum):
+    """Who has to wait after a temporary failure."""
+
+    RECIPIENT = "recipient"  # this message; others go on
+    SENDER = "sender"  # everything that this sender sends, from all nodes (rule H-7)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLimits:
+    """How much a sender may send.
+
+    `name` is the same for all branches and nodes that share the sender, and different from every
+    other sender's; it holds no secret. `per_second` None: nothing is known of a limit.
+    """
+
+    name: str
+    per_second: float | None = None
 
 
 class SendError(Exception):
@@ -24,7 +43,8 @@ class SendError(Exception):
     `failure` None means that nobody knows (time-out or reset after the request was written):
     the attempt waits for receipts before anything is repeated (rule G-6). `alert` asks for an
     operator: credentials, template, account. `code` is the provider's own word; it never holds
-    a number or a secret.
+    a number or a secret. `scope` tells who waits after a temporary failure: the sender, when the
+    provider took offence at its rate or asked it to wait, else only this message.
     """
 
     def __init__(
@@ -34,12 +54,14 @@ class SendError(Exception):
         *,
         retry_after_s: int | None = None,
         alert: bool = False,
+        scope: Scope = Scope.RECIPIENT,
     ) -> None:
         super().__init__(f"{failure.value if failure else 'lost'}: {code}")
         self.failure = failure
         self.code = code
         self.retry_after_s = retry_after_s
         self.alert = alert
+        self.scope = scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,10 @@ class Messaging(Protocol):
         """Tell whether there is a sender for this branch."""
         ...
 
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """Return the limits of the sender that serves this branch; None: it has none to hold."""
+        ...
+
     async def send(self, message: OutgoingMessage) -> str | None:
         """Send and return the provider's id of the message; raise `SendError`."""
         ...
@@ -86,8 +112,14 @@ class Messaging(Protocol):
         ...
 
 
+@runtime_checkable
 class Linking(Protocol):
     """A messenger where only the patient can begin: whoever opens the link is known by it."""
+
+    @property
+    def takes_contacts(self) -> bool:
+        """Tell whether a contact that a patient shares proves their number."""
+        ...
 
     def link(self, clinic: str, branch: str, token: str) -> str | None:
         """Return the address that opens the chat and brings `token`; None without a sender.
@@ -97,13 +129,24 @@ class Linking(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenPush(Protocol):
+    """A push service that reaches a phone by a token of its own."""
+
+    @property
+    def provider(self) -> str:
+        """Its name, by which the app says whose a token is: `fcm`, `rustore`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """A message from a patient, as the provider told it.
 
     `number` is E.164 when the provider tells it, `account` the opaque id of the sender. `payload`
     is that of a tapped button, `quoted` the provider's id of the message that was quoted. `text`
-    is None for media, reactions and unknown kinds, which `kind` names.
+    is None for media, reactions and unknown kinds, which `kind` names. `by_provider`: the text is
+    an opt-out or opt-in that the provider has taken itself, and has answered (rule C-15).
     """
 
     id: str
@@ -116,6 +159,7 @@ class InboundMessage:
     text: str | None
     payload: str | None = None
     quoted: str | None = None
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What the product asks of a clinic's schedule: to take status changes."""
+"""What the product asks of a clinic's schedule: to take status changes, and to offer free times.
+
+Every schedule takes changes; only some offer times (rule P-3), so that is a port of its own.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,60 @@ class Unavailable:
 
 
 PushOutcome: TypeAlias = Accepted | Conflicted | Refused | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """A visit is to be moved to a free time that the patient chose (rule P-3).
+
+    `id` is the same whenever this request is repeated: a schedule that has done it answers as
+    before. The visit is `visit` as it was when the time was chosen.
+    """
+
+    clinic: str
+    id: str
+    visit: Appointment
+    start: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The visit was moved; `newest` is how it stands now, at the chosen time."""
+
+    newest: Appointment
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The time is no longer free; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The schedule may have moved the visit or not: the same request may be repeated."""
+
+    code: str = ""
+
+
+MoveOutcome: TypeAlias = Booked | Taken | Conflicted | Refused | Unavailable | Unknown
+"""`Unavailable` here means that certainly nothing was moved."""
+
+
+class FreeTimes(Protocol):
+    """A schedule that lets patients choose another time."""
+
+    async def free_times(
+        self, visit: Appointment, since: datetime, until: datetime
+    ) -> tuple[datetime, ...] | Unavailable:
+        """Return the starts to which this visit could be moved now, in [since, until), sorted;
+        never raises for what the schedule does."""
+        ...
+
+    async def book(self, request: MoveRequest) -> MoveOutcome:
+        """Move a visit once, however often it is asked with the same id; never raises for what
+        the schedule does."""
+        ...
 
 
 class Schedule(Protocol):

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, TypeAdapter
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, TypeAdap
 from gateway.core.clinic import (
     NEVER_CONNECTED,
     Branch,
+    Budget,
     Clinic,
     ConfirmationSettings,
     DetailsSettings,
@@ -66,6 +68,7 @@ _DETAILS = DetailsSettings()
 _CONFIRMATION = ConfirmationSettings()
 _REMINDER = ReminderSettings()
 _PRICES = Prices()
+_WARN_AT = Budget(Decimal(0)).warn_at
 _CHANNELS: tuple[MessageChannel, ...] = ("push", "whatsapp", "sms")
 _PRICED: tuple[str, ...] = tuple(item.name for item in fields(Prices) if item.name != "since")
 
@@ -81,6 +84,12 @@ def _check_channels(channels: list[MessageChannel]) -> list[MessageChannel]:
         if channels.count(channel) > 1:
             raise bad(f"names {channel} twice")
     return channels
+
+
+def _check_share(share: Decimal) -> Decimal:
+    if not 0 < share <= 1:
+        raise bad("must be more than 0 and at most 1")
+    return share
 
 
 def as_list(value: object) -> object:
@@ -173,6 +182,15 @@ Tariff: TypeAlias = Annotated[
 ]
 
 
+class BudgetModel(StrictModel):
+    """What the branch may spend in a calendar month, and at which share of it people are told."""
+
+    month: Amount
+    warn_at: Annotated[Amount, AfterValidator(_check_share)] = Field(
+        default=_WARN_AT, json_schema_extra=_shown(write_amount(_WARN_AT))
+    )
+
+
 class BranchModel(StrictModel):
     """One branch; `country` and `language` default to the clinic's."""
 
@@ -189,7 +207,9 @@ class BranchModel(StrictModel):
     spoken: Mapping[Name, Name] = Field(default_factory=dict, max_length=SPOKEN_MAX)
     functions: FunctionsModel = FunctionsModel()
     channels: ChannelOrder = Field(default_factory=lambda: list(_CHANNELS))
+    undelivered_after: Lead | None = None
     tariff: Tariff = Field(default_factory=lambda: [PricesModel()])
+    budget: BudgetModel | None = None
 
 
 class ClinicModel(StrictModel):
@@ -350,7 +370,9 @@ def _branch(
             functions.reminder.enabled, Hours(*functions.reminder.hours), functions.reminder.lead
         ),
         channels=tuple(Channel(name) for name in model.channels),
+        undelivered_after=model.undelivered_after,
         tariff=tuple(Prices(**dict(prices)) for prices in model.tariff),
+        budget=Budget(model.budget.month, model.budget.warn_at) if model.budget else None,
         connected_at=connected_at,
         link_base=link_base,
         link_secret=link_secret,
@@ -392,13 +414,23 @@ def _write_branch(branch: Branch) -> dict[str, Any]:
             },
         },
         "channels": [channel.value for channel in branch.channels],
+        "undelivered_after": (
+            None if branch.undelivered_after is None else write_duration(branch.undelivered_after)
+        ),
         "tariff": [_write_prices(prices) for prices in branch.tariff],
+        "budget": _write_budget(branch.budget),
     }
 
 
 def _write_prices(prices: Prices) -> dict[str, str]:
     since = {} if prices.since is None else {"from": prices.since.isoformat()}
     return since | {name: write_amount(getattr(prices, name)) for name in _PRICED}
+
+
+def _write_budget(budget: Budget | None) -> dict[str, str] | None:
+    if budget is None:
+        return None
+    return {"month": write_amount(budget.month), "warn_at": write_amount(budget.warn_at)}
 
 
 def _write_hours(hours: Hours) -> list[str]:

@@ -141,6 +141,8 @@ class Commit:
     `seen` is the id of an inbound event; when it was committed before, nothing is changed and
     the result is DUPLICATE. It is remembered for at least 7 days (facts: WhatsApp repeats a
     webhook for up to 7 days).
+    `attention` keeps the clinic's queue for its staff: documents whose items changed, each with
+    when its oldest open item began (None: it has none any more).
     `hints` (hint, what it points at, how long it is kept) are remembered whatever the outcome,
     and before it is known: they cost no round trip of their own.
     """
@@ -155,6 +157,7 @@ class Commit:
     seen: str | None = None
     refund: Grant | None = None
     hints: tuple[tuple[str, Ref, timedelta], ...] = ()
+    attention: tuple[tuple[Ref, datetime | None], ...] = ()
 
 
 class Outcome(StrEnum):
@@ -238,6 +241,19 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """What a sender may send now.
+
+    `taken` turns are the caller's; the next one can come after `wait` at the earliest. While the
+    provider has the sender pause there is none, and `paused_until` says how long.
+    """
+
+    taken: int
+    wait: timedelta
+    paused_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFigures:
     """What operations want to see."""
 
@@ -246,6 +262,7 @@ class StoreFigures:
     waiting: int
     oldest_due: datetime | None
     extra: Mapping[str, float] = field(default_factory=dict)
+    attention: int = 0  # cases and contacts that hold something for the staff
 
 
 class Store(Protocol):
@@ -282,10 +299,12 @@ class Store(Protocol):
         limit: int,
         lease: timedelta,
         duties: frozenset[Duty] = EVERY_DUTY,
+        sated: frozenset[tuple[str, str]] = frozenset(),
     ) -> Claim:
         """Lease up to `limit` entries whose due time is reached or whose turn has come.
 
-        A leased entry is due again at `now + lease` unless a commit says otherwise.
+        A leased entry is due again at `now + lease` unless a commit says otherwise. Messages of
+        the `sated` branches (clinic, branch) are left waiting: this node has enough of them.
         """
         ...
 
@@ -297,6 +316,11 @@ class Store(Protocol):
         self, clinic: str, branch: str, since: datetime, until: datetime, limit: int = 1000
     ) -> tuple[Case, ...]:
         """Return the cases of a branch whose visit starts in [since, until), by start."""
+        ...
+
+    async def attention(self, clinic: str, limit: int) -> tuple[Case | Contact, ...]:
+        """Return the cases and contacts that hold something for the staff, the longest waiting
+        first."""
         ...
 
     async def wake_branch(self, clinic: str, branch: str, now: datetime) -> int:
@@ -350,6 +374,13 @@ class Store(Protocol):
         """Return the write-offs of the days [since, until)."""
         ...
 
+    async def spent(self, clinic: str, branch: str, month: date) -> Decimal:
+        """Return the sum of a branch's charges of the days of a month, reversals taken off.
+
+        `month` is its first day. Kept up by every commit, so it costs one look.
+        """
+        ...
+
     async def work(
         self, clinic: str, branch: str, since: date, until: date
     ) -> tuple[tuple[Work, int], ...]:
@@ -379,6 +410,29 @@ class Store(Protocol):
 
         Returns how long to wait for it; None, and nothing is reserved, if that is longer than
         `wait_max`.
+        """
+        ...
+
+    async def take_turns(
+        self, name: str, per_second: float | None, wanted: int, now: datetime
+    ) -> Turns:
+        """Take up to `wanted` turns of a sender from its token bucket (rule H-7).
+
+        In any second of `now` no more than `per_second` of them are taken, by all nodes together;
+        None: only a pause is in the way.
+        """
+        ...
+
+    async def date_turns(self, name: str, turns: int, left_at: datetime) -> None:
+        """Count the last `turns` of a sender as taken at `left_at`, if that is later: the answer
+        took so long that whatever was sent left only then."""
+        ...
+
+    async def pause_sender(self, name: str, now: datetime, at_least: timedelta) -> datetime:
+        """Have a sender pause on all nodes and return until when (rule H-2).
+
+        Each pause soon after another is twice as long; one that is under way only becomes
+        longer when `at_least` says so.
         """
         ...
 

@@ -20,13 +20,15 @@ from gateway.ports.webhook import RawRequest
 class NotPlaced(Exception):
     """The call could not be placed: no free line, trunk down. Not an attempt (rule C-6).
 
-    `alert` asks for an operator: the next call will fail in the same way.
+    `alert` asks for an operator: the next call will fail in the same way. `of_number`: the trunk
+    works, and refuses this number alone.
     """
 
-    def __init__(self, code: str, *, alert: bool = False) -> None:
+    def __init__(self, code: str, *, alert: bool = False, of_number: bool = False) -> None:
         super().__init__(code)
         self.code = code
         self.alert = alert
+        self.of_number = of_number
 
 
 class NotAnswered(Exception):
@@ -74,9 +76,12 @@ class Line(Protocol):
         """Play a prompt and return what was heard.
 
         `prompt` is a WAV file, 8 kHz, mono, 16 bits; None only in a rehearsal. With `barge_in`
-        a key ends the prompt; without, keys during it are not heard. After its last sample a
-        key is waited for during `turn.wait_s`. A turn that does not listen plays to its end
-        and returns `Silence`, unless the patient hangs up.
+        a key ends the prompt, and one that was pressed before it began is taken at once: whoever
+        knows the menu need not listen. Without, keys during the prompt are not heard, and one
+        from before it is taken when it has ended. After the last sample a key is waited for
+        during `turn.wait_s`. Keys pressed ahead are taken one a turn, in their order. A turn
+        that does not listen forgets them, plays to its end and returns `Silence`, unless the
+        patient hangs up.
         """
         ...
 
@@ -86,22 +91,23 @@ class Line(Protocol):
 
 
 class Trunk(Protocol):
-    """Telephone lines of our own."""
+    """Telephone lines of our own, behind one account or exchange. A branch may have several."""
+
+    @property
+    def rests(self) -> bool:
+        """Tell whether it failed a short while ago: the branch's others are tried first."""
+        ...
 
     def serves(self, clinic: str, branch: str) -> bool:
         """Tell whether there is a line for this branch."""
         ...
 
     def limits(self, clinic: str, branch: str) -> Limits | None:
-        """Return the limits of the trunk that serves this branch; None: it has none."""
+        """Return how many calls of this branch it takes; None: as many as there are."""
         ...
 
     async def dial(self, order: CallOrder) -> Line:
         """Call and return the line once a person picks up; raise NotPlaced or NotAnswered."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.ports.messaging import Inbound
 
@@ -26,7 +26,7 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """What to answer before anything is stored, e.g. a verification handshake."""
+    """What to answer: to a verification handshake, or once everything is stored."""
 
     status: int
     body: str = ""
@@ -46,4 +46,13 @@ class Webhook(Protocol):
 
     def parse(self, request: RawRequest) -> Sequence[Inbound]:
         """Return what happened, in order; what cannot be read is left out, never raised."""
+        ...
+
+
+@runtime_checkable
+class Acknowledging(Protocol):
+    """A provider that wants more than an empty 200 for what was taken."""
+
+    def taken(self, request: RawRequest) -> RawResponse:
+        """Return the answer to a callback of which everything is stored."""
         ...

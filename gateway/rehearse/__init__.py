@@ -47,7 +47,6 @@ async def play(scenario: Scenario, store: Store, texts: Texts, scripts: Scripts)
             link_base=scenario.clinic.branches[0].link_base,
             link_secret=scenario.clinic.branches[0].link_secret,
             spawn=supervisor.spawn,
-            attend=supervisor.spawn,
         )
         service = assemble(
             parts,

@@ -14,7 +14,12 @@ from typing import Protocol
 from gateway.core.events import Failure, MessageReceipt, Receipt
 from gateway.core.model import Appointment, CallResult, Channel
 from gateway.ivr.menu import Heard, HungUp, Key, Silence, Turn
-from gateway.ports.messaging import OutgoingMessage, SendError, attempt_of
+from gateway.ports.messaging import (
+    OutgoingMessage,
+    SenderLimits,
+    SendError,
+    attempt_of,
+)
 from gateway.ports.schedule import (
     Accepted,
     Change,
@@ -126,6 +131,10 @@ class ScriptedChannel:
         """Every branch has every channel."""
         return True
 
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        """A rehearsal paces branches, not senders, which it does not know."""
+        return None
+
     async def send(self, message: OutgoingMessage) -> str | None:
         """Accept, refuse or fail as the scenario says."""
         if self._channel in self._world.down_until:
@@ -176,6 +185,11 @@ class ScriptedTrunk:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    @property
+    def rests(self) -> bool:
+        """There is no other trunk to be tried first."""
+        return False
 
     def serves(self, clinic: str, branch: str) -> bool:
         """Every branch can call."""

@@ -15,15 +15,19 @@ from gateway.core.case import Entry
 from gateway.core.model import Channel
 from gateway.core.wording import Texts
 from gateway.ports.messaging import Messaging
-from gateway.ports.schedule import Schedule
+from gateway.ports.schedule import FreeTimes, Schedule
 from gateway.ports.store import EVERY_DUTY, Duty, Outcome, Ref, Store, WriteOff
 from gateway.ports.telephony import CallProvider, Trunk
 from gateway.service.clinics import Clinics
-from gateway.service.effects import Attend, Effects, Spawn
+from gateway.service.effects import Effects, Spawn
 from gateway.service.engine import Engine
 from gateway.service.inbox import Inbox
 from gateway.service.lines import Lines
+from gateway.service.linking import Accounts
+from gateway.service.links import JoinLinks
 from gateway.service.provider_calls import ProviderCalls
+from gateway.service.rescheduling import Rescheduling
+from gateway.service.strangers import Strangers
 from gateway.service.voice import Voice
 from gateway.service.workers import Workers
 from gateway.service.write_offs import WriteOffs
@@ -44,8 +48,9 @@ class Parts:
     link_base: str
     link_secret: bytes
     spawn: Spawn  # starts what a stop waits for
-    attend: Attend  # starts what a stop may cancel
     providers: tuple[CallProvider, ...] = ()
+    free_times: Callable[[str], FreeTimes | None] = lambda _: None  # whose schedule offers them
+    reports_delivery: Callable[[Channel, str, str], bool] = lambda *_: True  # by clinic, branch
     prompt_base: str = ""  # address before the token of a prompt, for providers that fetch them
 
 
@@ -61,6 +66,8 @@ class Service:
     inbox: Inbox
     calls: ProviderCalls
     workers: Workers
+    rescheduling: Rescheduling
+    links: JoinLinks
 
 
 def assemble(
@@ -80,6 +87,12 @@ def assemble(
     `raise_faults` ends the run on a fault of the code instead of going on with the other cases:
     a rehearsal must not print what a fault made of it.
     """
+    pokes: list[Callable[[str], None]] = []
+
+    def poke(clinic: str) -> None:
+        for worker in pokes:
+            worker(clinic)
+
     effects = Effects(
         parts.store,
         parts.clock,
@@ -89,15 +102,9 @@ def assemble(
         voice=parts.voice,
         schedule=parts.schedule,
         spawn=parts.spawn,
-        attend=parts.attend,
+        hungry=poke,
         raise_faults=raise_faults,
     )
-    pokes: list[Callable[[str], None]] = []
-
-    def poke(clinic: str) -> None:
-        for worker in pokes:
-            worker(clinic)
-
     clinics = Clinics(
         parts.store,
         parts.clock,
@@ -105,6 +112,7 @@ def assemble(
         link_base=parts.link_base,
         link_secret=parts.link_secret,
         has_sender=effects.has_sender,
+        reports_delivery=parts.reports_delivery,
         publishes=lambda clinic: parts.schedule(clinic) is None,
         poke=poke,
         later=parts.spawn if poll_s is not None else None,
@@ -128,19 +136,38 @@ def assemble(
         parts.clock,
         poll_s=poll_s,
         duties=duties,
+        sated=lambda: effects.sated,
         one_by_one=one_by_one,
         raise_faults=raise_faults,
     )
     pokes.append(workers.poke)
-    inbox = Inbox(parts.store, engine, parts.senders)
+    accounts = Accounts(parts.store, engine, parts.clock)
+    strangers = Strangers(
+        parts.store, clinics, parts.clock, parts.channels, parts.spawn, effects.say
+    )
+    inbox = Inbox(parts.store, engine, parts.senders, accounts, strangers)
+    links = JoinLinks(parts.store, parts.clock, parts.channels)
     calls = ProviderCalls(
         parts.store,
         clinics,
         parts.voice,
         Lines(parts.store, parts.clock),
+        effects.calls_under_way,
         effects.report,
         parts.clock,
         base=parts.prompt_base,
         secret=parts.link_secret,
     )
-    return Service(parts.store, parts.clock, clinics, engine, effects, inbox, calls, workers)
+    rescheduling = Rescheduling(parts.store, engine, parts.clock, parts.free_times)
+    return Service(
+        parts.store,
+        parts.clock,
+        clinics,
+        engine,
+        effects,
+        inbox,
+        calls,
+        workers,
+        rescheduling,
+        links,
+    )

@@ -15,6 +15,7 @@ from gateway.core.wording import Texts
 from gateway.errors import InvalidInput, NotFound, Problem, StoreUnavailable
 from gateway.ports.schema import merge_branch, normalise_clinic, read_clinic
 from gateway.ports.store import ClinicRecord, Outcome, Rates, Store
+from gateway.service.budgets import Budgets
 
 log = logging.getLogger("callahead.clinics")
 
@@ -44,23 +45,27 @@ class Clinics:
         link_base: str,
         link_secret: bytes,
         has_sender: Callable[[Channel, str, str], bool],
+        reports_delivery: Callable[[Channel, str, str], bool] = lambda *_: True,
         publishes: Callable[[str], bool],
         poke: Callable[[str], None],
         later: Callable[[Coroutine[object, object, None]], None] | None = None,
     ) -> None:
         """`later` starts a task; None: nobody else reads these settings. `publishes` tells whether
-        a clinic takes its changes from the feed."""
+        a clinic takes its changes from the feed, `reports_delivery` whether the sender of a
+        channel, clinic and branch tells what became of an accepted message."""
         self._store = store
         self._clock = clock
         self._texts = texts
         self._link_base = link_base
         self._link_secret = link_secret
         self._has_sender = has_sender
+        self._reports_delivery = reports_delivery
         self._publishes = publishes
         self._poke = poke
         self._later = later
         self._known: dict[str, tuple[datetime, ClinicRecord, Clinic]] = {}
         self._settings: dict[tuple[str, str], Settings] = {}
+        self.budgets = Budgets(store, clock)
 
     async def clinic(self, clinic_id: str) -> Clinic:
         """Return a clinic's settings; raise `NotFound`."""
@@ -76,7 +81,7 @@ class Clinics:
         found = self._settings.get((clinic_id, branch_id))
         if found is None:
             raise NotFound(f"no branch {branch_id!r} in clinic {clinic_id!r}")
-        return found
+        return found if found.branch.budget is None else await self.budgets.applied(found)
 
     async def _record(self, clinic_id: str) -> tuple[ClinicRecord, Clinic]:
         known = self._known.get(clinic_id)
@@ -109,13 +114,21 @@ class Clinics:
         return clinic
 
     def _served(self, branch: Branch) -> Branch:
-        """Leave out channels for which nobody has configured a sender."""
+        """Leave out channels for which nobody has configured a sender, and name those whose
+        senders report no delivery."""
         channels = tuple(
             channel
             for channel in branch.channels
             if self._has_sender(channel, branch.clinic, branch.id)
         )
-        return replace(branch, channels=channels) if channels != branch.channels else branch
+        silent = tuple(
+            channel
+            for channel in channels
+            if not self._reports_delivery(channel, branch.clinic, branch.id)
+        )
+        if channels == branch.channels and not silent:
+            return branch
+        return replace(branch, channels=channels, without_receipts=silent)
 
     async def save(self, document: Mapping[str, object]) -> Clinic:
         """Write a clinic's settings whole; raise `InvalidInput`.

@@ -12,17 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from gateway.clock import Clock
-from gateway.core.case import Attempt, Case, Contact, Entry, Notice, PushState, StatusPush
+from gateway.core.case import (
+    Attempt,
+    Case,
+    Contact,
+    EndedBy,
+    Entry,
+    Notice,
+    PushState,
+    StatusPush,
+)
 from gateway.core.decide import Settings, decide, new_contact, number_of
 from gateway.core.events import (
+    AccountEnded,
     AccountLinked,
     AppointmentChanged,
     DueTimeReached,
     Event,
     LineGranted,
+    LinkedBy,
     SlotGranted,
 )
 from gateway.core.evolve import evolve
@@ -31,7 +43,7 @@ from gateway.core.routing import Written, appointment_in, route
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import Claimed, Grant, Kind, Outcome, Ref, Room, Store
 from gateway.service.clinics import Clinics
-from gateway.service.records import Hints, commit_of, ref_of, started
+from gateway.service.records import Hints, commit_of, looked_up, ref_of, started
 
 P = TypeVar("P", StatusPush, Notice)
 
@@ -62,6 +74,7 @@ class Effect:
     contact: Contact | None
     attempt: Attempt | None = None
     push: StatusPush | Notice | None = None
+    look_up: bool = False  # ask how the attempt's call went
 
 
 Observer = Callable[[Ref, str, tuple[Entry, ...]], None]
@@ -177,15 +190,44 @@ class Engine:
         raise StoreUnavailable("the contact keeps changing; try again")
 
     async def link_account(
-        self, clinic: str, number: str, channel: Channel, account: str | None
+        self,
+        clinic: str,
+        number: str,
+        channel: Channel,
+        account: str,
+        *,
+        by: LinkedBy = LinkedBy.CLINIC,
+        at: datetime | None = None,
+        provider: str = "",
+        seen: str | None = None,
     ) -> Decided:
-        """Learn, or forget, the patient's own id on a channel."""
-        event = AccountLinked(channel, account)
+        """Learn the patient's own id on a channel; with `seen` what proves it counts once."""
+        event = AccountLinked(channel, account, by, at, provider)
+        return await self._of_number(clinic, number, event, seen)
+
+    async def end_account(
+        self,
+        clinic: str,
+        number: str,
+        channel: Channel,
+        by: EndedBy,
+        *,
+        account: str | None = None,
+        at: datetime | None = None,
+    ) -> Decided:
+        """Forget the patient's own id on a channel, or only if it is `account`."""
+        return await self._of_number(clinic, number, AccountEnded(channel, by, account, at))
+
+    async def _of_number(
+        self, clinic: str, number: str, event: Event, seen: str | None = None
+    ) -> Decided:
+        """Apply what concerns a number alone, known or not."""
         for _ in range(DECIDE_TRIES_MAX):
             contact, _ = await self._store.load_contact(clinic, number)
-            branch = (await self._clinics.clinic(clinic)).branches[0].id
-            settings = await self._clinics.settings(clinic, branch)
-            decided = await self._decide(None, contact, event, settings, number=number)
+            branch = contact.branch if contact is not None else ""
+            known = branch or (await self._clinics.clinic(clinic)).branches[0].id
+            settings = await self._clinics.settings(clinic, known)
+            decided = await self._decide(None, contact, event, settings, number=number, seen=seen)
             if decided is not None:
                 return decided
         raise StoreUnavailable("the contact keeps changing; try again")
@@ -279,6 +321,11 @@ class Engine:
         for ref, attempt in started(before, after):
             self._keep(case, contact)
             self._carry_out(Effect(ref, settings, case, contact, attempt=attempt))
+        if case is not None and case is not before[0]:
+            for attempt in looked_up(before[0], case):
+                self._carry_out(
+                    Effect(ref_of(case), settings, case, contact, attempt=attempt, look_up=True)
+                )
         if case is not None and case is not before[0]:
             old = before[0].pushes if before[0] is not None else ()
             for push in _started_pushes(old, case.pushes):

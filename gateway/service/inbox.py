@@ -7,14 +7,11 @@ message or receipt that belongs to nobody is counted and let go; it must not com
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from gateway.core.case import UNDER_WAY, Attempt, Case, Contact
 from gateway.core.events import MessageReceipt
 from gateway.core.model import Channel
-from gateway.core.phone import normalise_number
 from gateway.core.routing import Written, appointment_in
 from gateway.errors import NotFound
 from gateway.ports.messaging import (
@@ -22,38 +19,36 @@ from gateway.ports.messaging import (
     InboundLink,
     InboundMessage,
     InboundReceipt,
-    LinkStep,
     attempt_of,
 )
 from gateway.ports.store import Kind, Ref, Store
+from gateway.service.early_receipts import EarlyReceipts
 from gateway.service.engine import Engine
+from gateway.service.linking import ALIAS_FOR, BY_ACCOUNT, Accounts, alias_of
+from gateway.service.numbers import as_stored
 from gateway.service.records import Hints
+from gateway.service.strangers import Strangers
 
 log = logging.getLogger("callahead.inbox")
-
-ALIAS_FOR = timedelta(days=400)
-"""How long an opaque sender id leads to its number: as long as cases are kept."""
-
-JOIN_FOR = timedelta(days=30)
-"""How long a deep link's token leads to its contact (`join_hint`), and is then known as used."""
-
-_BY_ACCOUNT = frozenset({Channel.MAX, Channel.TELEGRAM})
-"""Only accounts that have been linked are ever written to, and a tap's data is what the patient's
-app says (Telegram: the message "can contain no callback buttons with this data"). So a tap proves
-nothing about an account that is not known."""
-
-_RUSSIAN_MOBILE = re.compile(r"\+79[0-9]{9}")
 
 
 class Inbox:
     """Takes what adapters have parsed. `senders` maps (channel, our sender id) to a clinic."""
 
     def __init__(
-        self, store: Store, engine: Engine, senders: Mapping[tuple[Channel, str], str]
+        self,
+        store: Store,
+        engine: Engine,
+        senders: Mapping[tuple[Channel, str], str],
+        accounts: Accounts,
+        strangers: Strangers,
     ) -> None:
         self._store = store
         self._engine = engine
         self._senders = senders
+        self._accounts = accounts
+        self._strangers = strangers
+        self._early = EarlyReceipts(store)
         self.unmatched = 0
         self.taken = 0
 
@@ -85,6 +80,9 @@ class Inbox:
         found = attempt_of(item.opaque) if item.opaque else None
         if found is None:
             found = await self._by_provider_id(item)
+        if found is None and item.provider_id:
+            await self._early.keep(item)
+            found = await self._by_provider_id(item)  # the response may have come in between
         if found is None:
             return False
         ref, attempt = found
@@ -129,13 +127,15 @@ class Inbox:
             payload=item.payload,
             quoted=item.quoted,
             kind=item.kind,
+            by_provider=item.by_provider,
         )
         number = await self._number(clinic, item, written)
         if number is None:
+            await self._strangers.answer(clinic, item)
             return False
         hints: Hints = ()
-        if item.account and (item.number is not None or item.channel in _BY_ACCOUNT):
-            alias = _alias(item.channel, item.sender, item.account)
+        if item.account and (item.number is not None or item.channel in BY_ACCOUNT):
+            alias = alias_of(item.channel, item.sender, item.account)
             hints = ((alias, Ref(Kind.CONTACT, clinic, number), ALIAS_FOR),)
         try:
             await self._engine.patient_wrote(clinic, number, written, hints)
@@ -148,13 +148,13 @@ class Inbox:
     async def _number(self, clinic: str, item: InboundMessage, written: Written) -> str | None:
         """The sender's number: told, known from before, or that of the visit it answers."""
         if item.number is not None:
-            return _as_stored(item.number)
+            return as_stored(item.number)
         if item.account:
-            number = await self._number_behind(
-                clinic, _alias(item.channel, item.sender, item.account)
-            )
-            if number is not None:
-                return number
+            known = await self._accounts.known(clinic, item.channel, item.sender, item.account)
+            if known is not None:
+                if known.stopped:
+                    await self._accounts.wrote(clinic, known.number, item)
+                return known.number
         return await self._number_of_visit(clinic, item, written)
 
     async def _number_of_visit(
@@ -162,118 +162,44 @@ class Inbox:
     ) -> str | None:
         """A button or quote of ours names a visit even when the sender hides the number."""
         named = appointment_in(written)
-        if named is not None and item.channel not in _BY_ACCOUNT:
+        if named is not None and item.channel not in BY_ACCOUNT:
             case, _ = await self._store.load_case(clinic, named)
             return case.number if case is not None else None
         if item.quoted:
             ref = await self._store.recall(f"msg:{item.channel.value}:{item.quoted}")
             if ref is not None and ref.kind is Kind.CASE and ref.clinic == clinic:
                 case, _ = await self._store.load_case(clinic, ref.key)
-                return case.number if case is not None else None
+                number = case.number if case is not None else None
+                return number if await self._may_speak(clinic, number, item) else None
         return None
+
+    async def _may_speak(self, clinic: str, number: str | None, item: InboundMessage) -> bool:
+        """An account that was cut off does not answer by quoting what it once got."""
+        if number is None or item.channel not in BY_ACCOUNT:
+            return True
+        return bool(item.account) and await self._accounts.speak_for(clinic, number, item)
 
     async def _learn_alias(self, channel: Channel, sender: str, account: str, number: str) -> None:
         clinic = self._senders.get((channel, sender))
         if clinic is not None:
-            hint = _alias(channel, sender, account)
+            hint = alias_of(channel, sender, account)
             await self._store.remember(hint, Ref(Kind.CONTACT, clinic, number), ALIAS_FOR)
 
     # -- accounts -----------------------------------------------------------------------------
 
     async def _link(self, item: InboundLink) -> bool:
-        """Learn whose account it is. Repeated, it changes nothing more."""
+        """Learn whose account it is; who begins and is not known is told how to be."""
         clinic = self._senders.get((item.channel, item.sender))
         if clinic is None:
             return False
         try:
-            if item.step is LinkStep.STARTED:
-                return await self._started(clinic, item)
-            if item.step is LinkStep.ENDED:
-                return await self._ended(clinic, item)
-            if item.number is None:
-                return False
-            await self._tie(clinic, _as_stored(item.number), item)
+            if await self._accounts.take(clinic, item):
+                return True
         except NotFound:
             return False
-        return True
-
-    async def _started(self, clinic: str, item: InboundLink) -> bool:
-        """A token says whose chat it is, once; who comes back is known by the account."""
-        if item.token is not None:
-            hint = join_hint(item.channel, item.token)
-            number = await self._number_behind(clinic, hint)
-            if number is not None:
-                await self._tie(clinic, number, item)
-                # Last: after a crash before this line the provider repeats the callback.
-                await self._forget(clinic, hint, JOIN_FOR)
-                return True
-        number = await self._number_behind(clinic, _alias(item.channel, item.sender, item.account))
-        if number is None:
-            return False
-        if await self._account_of(clinic, number, item.channel) is None:
-            await self._engine.link_account(clinic, number, item.channel, item.account)
-        return True
-
-    async def _ended(self, clinic: str, item: InboundLink) -> bool:
-        number = await self._number_behind(clinic, _alias(item.channel, item.sender, item.account))
-        if number is None:
-            return False
-        await self._untie(clinic, number, item)
-        return True
-
-    async def _tie(self, clinic: str, number: str, item: InboundLink) -> None:
-        """An account speaks for one number, and a number for one account: the newest proof holds,
-        so that nobody is asked who cannot answer, or answers for a number that is another's."""
-        own = _alias(item.channel, item.sender, item.account)
-        earlier = await self._number_behind(clinic, own)
-        if earlier is not None and earlier != number:
-            await self._untie(clinic, earlier, item)
-        replaced = await self._account_of(clinic, number, item.channel)
-        await self._engine.link_account(clinic, number, item.channel, item.account)
-        await self._learn_alias(item.channel, item.sender, item.account, number)
-        if replaced is not None and replaced != item.account:
-            hint = _alias(item.channel, item.sender, replaced)
-            await self._forget(clinic, hint, ALIAS_FOR)
-
-    async def _untie(self, clinic: str, number: str, item: InboundLink) -> None:
-        if await self._account_of(clinic, number, item.channel) == item.account:
-            await self._engine.link_account(clinic, number, item.channel, None)
-
-    async def _account_of(self, clinic: str, number: str, channel: Channel) -> str | None:
-        contact, _ = await self._store.load_contact(clinic, number)
-        return contact.account(channel) if contact is not None else None
-
-    async def _number_behind(self, clinic: str, hint: str) -> str | None:
-        """The number that a hint leads to, if it does so for this clinic and still counts."""
-        ref = await self._store.recall(hint)
-        if ref is None or ref.kind is not Kind.CONTACT or ref.clinic != clinic:
-            return None
-        return ref.key or None
-
-    async def _forget(self, clinic: str, hint: str, ttl: timedelta) -> None:
-        """A store has no way to drop a hint before its time: this one leads nowhere instead."""
-        await self._store.remember(hint, Ref(Kind.CONTACT, clinic, ""), ttl)
-
-
-def join_hint(channel: Channel, token: str) -> str:
-    """Return the hint under which a deep link's one-time token leads to its contact.
-
-    Whoever makes a link (`gateway.ports.messaging.Linking`) remembers it for `JOIN_FOR`.
-    """
-    return f"join:{channel.value}:{token}"
+        await self._strangers.answer(clinic, item)
+        return False
 
 
 def _waits_for_id(attempt: Attempt) -> bool:
     return attempt.state in UNDER_WAY and attempt.provider_id is None
-
-
-def _as_stored(number: str) -> str:
-    """A provider's number as contacts are named. A Russian mobile one comes in that form already,
-    and to read it anew would cost as much as to read its visit."""
-    if _RUSSIAN_MOBILE.fullmatch(number):
-        return number
-    return normalise_number(number, "") or number
-
-
-def _alias(channel: Channel, sender: str, account: str) -> str:
-    return f"alias:{channel.value}:{sender}:{account}"

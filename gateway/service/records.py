@@ -18,9 +18,9 @@ from gateway.core.case import (
     StatusPush,
 )
 from gateway.core.clinic import Branch
-from gateway.core.decide import is_calling
 from gateway.core.hours import local_day, next_midnight
 from gateway.core.model import Purpose
+from gateway.core.phoning import is_calling
 from gateway.ports.schedule import Change, NotificationsChange, StatusChange, change_document
 from gateway.ports.store import (
     Charge,
@@ -89,13 +89,27 @@ def commit_of(
         writes=tuple(writes),
         checks=tuple(checks),
         wake=wake,
-        charges=_charges(case, journal, branch),
-        work=_work(journal, branch),
+        charges=charges_of(case, journal, branch),
+        work=work_of(journal, branch),
         publishes=published(before, after),
         seen=seen,
         refund=grant if grant and not _used(grant, before, after) else None,
         hints=hints,
+        attention=_attention(before, after),
     )
+
+
+def _attention(
+    before: tuple[Case | None, Contact | None], after: tuple[Case | None, Contact | None]
+) -> tuple[tuple[Ref, datetime | None], ...]:
+    """Return whose items for the staff have changed, and since when the oldest one waits."""
+    found: list[tuple[Ref, datetime | None]] = []
+    for old, new in zip(before, after, strict=True):
+        items = old.attention if old is not None else ()
+        if new is not None and new.attention is not items and new.attention != items:
+            since = new.attention[0].at if new.attention else None
+            found.append((ref_of(new), since))
+    return tuple(found)
 
 
 def _case_write(case: Case, before: Case | None, contact: Contact | None, now: datetime) -> Write:
@@ -135,7 +149,8 @@ def _message_want(attempts: tuple[Attempt, ...], now: datetime, rank: float) -> 
     return wants
 
 
-def _charges(case: Case | None, journal: tuple[Entry, ...], branch: Branch) -> tuple[Charge, ...]:
+def charges_of(case: Case | None, journal: tuple[Entry, ...], branch: Branch) -> tuple[Charge, ...]:
+    """Return the ledger entries that stand for the charges of a journal (rule G-5)."""
     found: list[Charge] = []
     for entry in journal:
         if entry.kind is EntryKind.CHARGE and case is not None:
@@ -154,7 +169,8 @@ def _charges(case: Case | None, journal: tuple[Entry, ...], branch: Branch) -> t
     return tuple(found)
 
 
-def _work(journal: tuple[Entry, ...], branch: Branch) -> tuple[Work, ...]:
+def work_of(journal: tuple[Entry, ...], branch: Branch) -> tuple[Work, ...]:
+    """Return what is counted of a journal (rule Q-2)."""
     found: list[Work] = []
     for entry in journal:
         is_action = entry.kind is EntryKind.MESSAGE or entry.kind is EntryKind.CALL
@@ -195,6 +211,14 @@ def started(
             ref = ref_of(new)
             found += [(ref, a) for a in under_way if tries.get(a.id) != (a.state, a.tries)]
     return found
+
+
+def looked_up(before: Case | None, after: Case) -> list[Attempt]:
+    """Return the calls of which a decision wants to know how they went."""
+    if before is not None and after.attempts is before.attempts:
+        return []
+    known = {a.id: a.looked_at for a in before.attempts} if before is not None else {}
+    return [a for a in after.attempts if a.looked_at is not None and known.get(a.id) != a.looked_at]
 
 
 def published(

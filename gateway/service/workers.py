@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from gateway.clock import Clock
@@ -23,6 +24,10 @@ LEASE = timedelta(seconds=60)
 
 CLAIM_MAX = 64
 """Entries per claim: enough to share one round trip, few enough to share with other nodes."""
+
+DECIDED_AT_ONCE = 8
+"""Entries that are decided side by side: enough to share the store's round trips, few enough that
+a turn of the event loop stays short. Webhooks and messages whose turn has come wait for it."""
 
 STORE_PAUSE_S = 0.5
 """How soon a store that does not answer is asked again."""
@@ -40,6 +45,7 @@ class Workers:
         *,
         poll_s: float | None = 1.0,
         duties: frozenset[Duty] = EVERY_DUTY,
+        sated: Callable[[], frozenset[tuple[str, str]]] = frozenset,
         one_by_one: bool = False,
         raise_faults: bool = False,
     ) -> None:
@@ -49,6 +55,7 @@ class Workers:
         self._clock = clock
         self._poll_s = poll_s
         self.duties = duties
+        self._sated = sated
         self._one_by_one = one_by_one
         self._raise_faults = raise_faults
         self._news = asyncio.Event()
@@ -120,7 +127,8 @@ class Workers:
         return found
 
     async def _claim(self, partitions: list[int], now: datetime) -> list[Claim]:
-        claims = [self._store.claim(p, now, CLAIM_MAX, LEASE, self.duties) for p in partitions]
+        duties, sated = self.duties, self._sated()
+        claims = [self._store.claim(p, now, CLAIM_MAX, LEASE, duties, sated) for p in partitions]
         if len(claims) == 1:
             return [await claims[0]]  # without a task, which costs more than the claim
         return await asyncio.gather(*claims)
@@ -130,7 +138,13 @@ class Workers:
             for item in items:
                 await self._decide(item)
         else:
-            await asyncio.gather(*(self._decide(item) for item in items))
+            queue = iter(items)
+            hands = min(DECIDED_AT_ONCE, len(items))
+            await asyncio.gather(*(self._decide_one_after_another(queue) for _ in range(hands)))
+
+    async def _decide_one_after_another(self, items: Iterator[Claimed]) -> None:
+        for item in items:
+            await self._decide(item)
 
     async def _decide(self, item: Claimed) -> None:
         try:

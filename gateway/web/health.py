@@ -42,6 +42,16 @@ def running(task: asyncio.Task[None]) -> Ping:
     return ping
 
 
+def until_set(event: asyncio.Event) -> Ping:
+    """Return a ping that fails once an event is set: the process takes no new work."""
+
+    async def ping() -> None:
+        if event.is_set():
+            raise NotWell
+
+    return ping
+
+
 class Health:
     """Asks all dependencies. `draining` is set while the process finishes its requests."""
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from gateway.errors import Forbidden, StoreError, Unauthenticated
 from gateway.ports.messaging import Inbound
-from gateway.ports.webhook import RawRequest, Webhook
+from gateway.ports.webhook import Acknowledging, RawRequest, RawResponse, Webhook
 from gateway.service.inbox import Inbox
 from gateway.web.bodies import raw_request
 from gateway.web.endpoints import Content, Endpoint, Response
@@ -74,14 +74,22 @@ class Hook:
             return status, "unauthenticated", web.Response(status=status)
         except StoreError:
             return 503, "unavailable", problem_response(unavailable())
-        except _Unreadable:
-            return 200, "unreadable", web.Response()
+        except _Unreadable as error:
+            response = self._answer(error.request)
+            return response.status, "unreadable", response
         except Refused as error:
             return error.status, "refused", problem_response(error)
         except Exception:
             log.exception("a callback could not be taken", extra={"hook": self.path})
             return 500, "failed", web.Response(status=500)
-        return 200, "taken", web.Response()
+        response = self._answer(raw)
+        return response.status, "taken", response
+
+    def _answer(self, raw: RawRequest) -> web.Response:
+        """Answer as the provider wants it: with an empty 200, unless it says otherwise."""
+        if not isinstance(self._webhook, Acknowledging):
+            return web.Response()
+        return _response(self._webhook.taken(raw))
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer a provider that verifies the address."""
@@ -92,12 +100,7 @@ class Hook:
         if answer is None:
             refused = Refused(405, "Only a provider's verification may use GET.")
             return problem_response(refused)
-        return web.Response(
-            status=answer.status,
-            text=answer.body,
-            content_type=answer.content_type,
-            headers={"X-Content-Type-Options": "nosniff"},
-        )
+        return _response(answer)
 
     async def _raw(self, request: web.Request) -> RawRequest:
         return await raw_request(request, self._public_url, self._bytes_max)
@@ -118,11 +121,26 @@ class Hook:
                     "digest": hashlib.sha256(raw.body).hexdigest()[:16],
                 },
             )
-            raise _Unreadable from None
+            raise _Unreadable(raw) from None
+
+
+def _response(answer: RawResponse) -> web.Response:
+    if answer.status == 204:
+        return web.Response(status=204)
+    return web.Response(
+        status=answer.status,
+        text=answer.body,
+        content_type=answer.content_type,
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
 
 
 class _Unreadable(Exception):
     """A callback that is authentic and still cannot be read."""
+
+    def __init__(self, request: RawRequest) -> None:
+        super().__init__("a callback cannot be read")
+        self.request = request
 
 
 def hooks_of(

@@ -137,13 +137,21 @@ def _totals(service: Service) -> dict[str, tuple[str, float]]:
     return {
         "callahead_inbound_taken": ("Messages and receipts from providers.", inbox.taken),
         "callahead_inbound_unmatched": ("Those of them that belong to nobody.", inbox.unmatched),
+        "callahead_budget_warnings": (
+            "Warnings that most of a month's budget is spent.",
+            service.clinics.budgets.warnings,
+        ),
     }
 
 
 def _levels(service: Service, figures: StoreFigures | None) -> dict[str, tuple[str, float]]:
     under_way = service.effects.under_way
     levels: dict[str, tuple[str, float]] = {
-        "callahead_effects_under_way": ("Messages, calls and pushes now under way.", under_way)
+        "callahead_effects_under_way": ("Messages, calls and pushes now under way.", under_way),
+        "callahead_budgets_spent": (
+            "Branches without money left for this month.",
+            service.clinics.budgets.spent,
+        ),
     }
     if figures is None:
         return levels
@@ -154,6 +162,7 @@ def _levels(service: Service, figures: StoreFigures | None) -> dict[str, tuple[s
         "callahead_cases": ("Cases in the store.", figures.cases),
         "callahead_due": ("Entries of the due queue.", figures.due),
         "callahead_waiting": ("Entries that wait for pace or a line.", figures.waiting),
+        "callahead_attention": ("Visits and numbers that wait for the staff.", figures.attention),
         "callahead_due_late_seconds": ("How late the oldest due entry is.", late),
     }
     for name, value in figures.extra.items():

@@ -38,6 +38,7 @@ TITLES: Mapping[int, str] = {
     404: "Not found",
     405: "Method not allowed",
     408: "Request too slow",
+    409: "Not possible now",
     413: "Request too large",
     422: "Invalid input",
     500: "Internal error",

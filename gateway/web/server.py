@@ -17,16 +17,20 @@ from gateway.ports.webhook import Webhook
 from gateway.service.assembly import Service
 from gateway.web.answers import Answers
 from gateway.web.appointments import APPOINTMENT_BYTES_MAX, Appointments
+from gateway.web.attention import AttentionQueue
 from gateway.web.auth import Keys
 from gateway.web.batch import BATCH_BYTES_MAX, Batch
 from gateway.web.changes import Bell, Changes
 from gateway.web.clinics import Clinics
+from gateway.web.contacts import Contacts
 from gateway.web.endpoints import Endpoint
 from gateway.web.health import Health, Ping
 from gateway.web.hooks import HOOK_BYTES_MAX, hooks_of
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import Description
 from gateway.web.problems import Handler, Refused, answered, problem_response
+from gateway.web.reports import Reports
+from gateway.web.samples import Samples
 
 log = logging.getLogger("callahead.web")
 
@@ -81,8 +85,12 @@ def build_app(
         *Appointments(service, bytes_max=limits.appointment).endpoints(),
         *Batch(service, bytes_max=limits.batch, line_max=limits.appointment).endpoints(),
         *Answers(service).endpoints(),
+        *AttentionQueue(service).endpoints(),
+        *Samples(service).endpoints(),
         *Clinics(service).endpoints(),
+        *Contacts(service).endpoints(),
         *changes.endpoints(),
+        *Reports(service).endpoints(),
         *health.endpoints(),
         *hooks_of(webhooks, service.inbox, metrics, public_url=public_url, bytes_max=limits.hook),
     ]

@@ -22,9 +22,10 @@ from adapters.http import (
     RefusedAddressError,
     failure_of,
     retry_after_s,
+    scope_of,
 )
 from gateway.core.events import Failure
-from gateway.ports.messaging import SendError
+from gateway.ports.messaging import Scope, SendError
 from tests.adapters.support import Recorder, address, serve
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -229,3 +230,19 @@ def test_retry_after_is_seconds_or_a_date(text: str, pause: int | None) -> None:
 def test_a_date_needs_the_present_moment() -> None:
     assert retry_after_s({"retry-after": "Mon, 23 Nov 2026 08:00:30 GMT"}) is None
     assert retry_after_s({}) is None
+
+
+@pytest.mark.rule("H-2", "H-7")
+@pytest.mark.parametrize(
+    ("status", "headers", "scope"),
+    [
+        (429, {}, Scope.SENDER),
+        (503, {"retry-after": "7"}, Scope.SENDER),
+        (503, {}, Scope.RECIPIENT),
+        (400, {}, Scope.RECIPIENT),
+    ],
+)
+def test_too_many_requests_and_a_pause_that_is_asked_for_concern_the_whole_sender(
+    status: int, headers: dict[str, str], scope: Scope
+) -> None:
+    assert scope_of(HttpResponse(status, headers)) is scope

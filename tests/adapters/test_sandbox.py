@@ -86,7 +86,8 @@ async def test_all_sides_are_mounted(tmp_path: Path) -> None:
     app, world = web.Application(), town(tmp_path)
     world.add_to(app)
     mounted = {resource.canonical for resource in app.router.resources()}
-    assert mounted == {"/sandbox/whatsapp", "/sandbox/twilio", "/sandbox/schedule"}
+    names = ("whatsapp", "max", "telegram", "exolve", "app", "twilio", "schedule")
+    assert mounted == {f"/sandbox/{name}" for name in names}
     await world.close()
 
 

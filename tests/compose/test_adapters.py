@@ -8,9 +8,10 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.compose import adapters
+from gateway.core.model import Channel
 from gateway.errors import InvalidInput
 from gateway.scripts import load_scripts
-from tests.compose.test_compose import loaded, tools
+from tests.compose.test_compose import TELEGRAM, WHATSAPP, loaded, tools
 
 TWILIO = f"""\
 twilio_voice:
@@ -41,6 +42,25 @@ async def test_a_trunk_is_served_while_there_are_calls(tmp_path: Path) -> None:
     assert len(built.telephone.services) == 1
     assert built.telephone.trunks[0].serves("zdorovie", "lenina")
     await built.close()
+
+
+TLS = SIP.replace("name: main,", "name: main, transport: tls, tls_ca_file: ca.pem,")
+
+
+async def test_a_trunks_authorities_begin_in_the_folder_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    there = loaded(tmp_path, TLS)
+    with pytest.raises(InvalidInput) as caught:
+        adapters.build_adapters(there, tools())
+    (problem,) = caught.value.problems
+    assert problem.field == "sip.trunks[0].tls_ca_file"
+    assert problem.line is not None
+    (tmp_path / "ca.pem").write_text("authorities")
+    await adapters.build_adapters(there, tools()).close()
 
 
 def test_without_a_telephone_nothing_speaks(tmp_path: Path) -> None:
@@ -79,3 +99,11 @@ async def test_recordings_that_are_not_there_are_told(tmp_path: Path) -> None:
     there = loaded(tmp_path, SIP + "speech: {recordings: nowhere}")
     with pytest.raises(InvalidInput):
         adapters.prompts_of(there, (), load_scripts(), tmp_path, SystemClock())
+
+
+@pytest.mark.rule("H-1")
+async def test_a_capability_card_tells_whether_deliveries_are_reported(tmp_path: Path) -> None:
+    built = adapters.build_adapters(loaded(tmp_path, WHATSAPP + TELEGRAM), tools())
+    assert built.reports_delivery(Channel.WHATSAPP, "zdorovie", "lenina")
+    assert not built.reports_delivery(Channel.TELEGRAM, "zdorovie", "lenina")
+    await built.close()

@@ -13,6 +13,7 @@ from gateway.core.model import CallResult
 from gateway.ports.schema_facts import read_facts
 from gateway.scripts import load_scripts
 from gateway.settings import Loaded, Settings
+from tests.adapters.telephony.sip.tls_front import certificate_for, tls_front
 from tests.telephony.peers.ports import Block, block_of_ports
 from tests.telephony.peers.sip_phone import SipPhone
 
@@ -63,6 +64,27 @@ async def test_a_test_call_tells_what_happened(tmp_path: Path, ports: Block) -> 
     ]
     assert "Ждём вас двадцать четвёртого ноября" in str(told[2]["says"])
     assert told[4]["answer"] == "confirm"
+
+
+async def test_a_test_call_finds_the_trunks_authorities_beside_the_configuration(
+    tmp_path: Path, ports: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certificate_for("localhost", tmp_path)
+    folder = tmp_path / "config"
+    folder.mkdir()
+    certificate.authority.rename(folder / "ca.pem")
+    monkeypatch.chdir(tmp_path)
+    told: list[Mapping[str, object]] = []
+    port = ports.take()
+    trunk = {"name": "t", "proxy": f"localhost:{port}", "caller": "1000", "transport": "tls"}
+    own = configured(ports).settings.sip or {}
+    settings = Settings(sip={**own, "trunks": [trunk | {"tls_ca_file": "ca.pem"}]})
+    there = Loaded(settings, str(folder / "gateway.yaml"), None, folder)
+    async with SipPhone("tcp") as phone, tls_front(phone, certificate, port):
+        phone.refuses = 486
+        script = load_scripts().of("ru")
+        result = await call(there, tmp_path / "data", "+79995550101", script, FACTS, told.append)
+    assert result is CallResult.BUSY
 
 
 @pytest.mark.rule("C-6")

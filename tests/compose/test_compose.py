@@ -132,6 +132,16 @@ def test_adapters_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert built.schedule("another") is None  # it takes its changes from the feed
 
 
+@pytest.mark.rule("P-3")
+def test_only_a_schedule_with_an_address_for_them_offers_free_times(tmp_path: Path) -> None:
+    times = "      free_times: https://schedule.example/times\n"
+    built = adapters.build_adapters(loaded(tmp_path, WEBHOOK + times), tools())
+    assert built.free_times("zdorovie") is built.desks["zdorovie"]
+    assert built.free_times("another") is None
+    built = adapters.build_adapters(loaded(tmp_path, WEBHOOK), tools())
+    assert built.free_times("zdorovie") is None
+
+
 @pytest.mark.parametrize(
     ("roles", "duties"),
     [
@@ -235,6 +245,8 @@ def test_without_a_configuration_there_is_the_feed_alone() -> None:
         (WHATSAPP.replace('"106540350000001"', "x1"), "whatsapp.senders[0].phone_number_id"),
         (WEBHOOK.replace("https://schedule.example", "http://127.0.0.1"),
          "line 4: schedules.zdorovie.webhook.url"),
+        (WEBHOOK + "      free_times: https://10.0.0.1/times\n",
+         "line 6: schedules.zdorovie.webhook.free_times"),
     ],
 )  # fmt: skip
 async def test_what_an_adapter_does_not_take_is_told_by_line(
@@ -347,6 +359,9 @@ class Listened:
 
     def serves(self, _clinic: str, _branch: str) -> bool:
         return True
+
+    def limits(self, _clinic: str, _branch: str) -> None:
+        return None
 
     async def send(self, _message: object) -> str | None:
         raise AssertionError("nothing is sent")

@@ -224,7 +224,7 @@ async def test_patients_come_and_go_or_stay_away() -> None:
 
 async def test_a_patient_answers_after_a_while_unless_somebody_was_faster() -> None:
     day, life, clock = day_of()
-    asked = {"mine": False, "at": BEGIN.isoformat(), "buttons": ["Подтвердить"]}
+    asked = {"mine": False, "at": BEGIN.isoformat(), "buttons": ["Да"], "channel": "whatsapp"}
     life.phones = [
         {"number": "+79000000021", "messages": [asked]},
         {"number": "+79000000022", "messages": []},
@@ -264,6 +264,7 @@ async def test_everything_on_one_port_and_again_after_a_stop(tmp_path: Path) -> 
                 async with session.get((await ready).replace("/demo", "/demo/state")) as got:
                     items = (await got.json())["items"]
                 messages = items["chat:+79000000011"]["messages"]
+                messages = [m for m in messages if m["channel"] == "whatsapp"]
                 if messages and messages[0]["state"] == "delivered":
                     break
                 await asyncio.sleep(0.05)

@@ -45,6 +45,7 @@ class Peer:
     alone, which does not depend on the body. `unproven` takes the proof out of a webhook: the
     headers, unless the provider has it in the address or in the body. `heard` is what came in over
     a connection of the adapter's own, or was fetched, and so is proved by where it came from.
+    `opted_out` lets the provider refuse because of its own list of those who opted out.
     """
 
     messaging: Messaging
@@ -62,6 +63,7 @@ class Peer:
     signs_body: bool = True
     unproven: Callable[[RawRequest], RawRequest] = _without_headers
     heard: tuple[Inbound, ...] = ()
+    opted_out: Callable[[], None] | None = None
 
     def told(self) -> list[Inbound]:
         """Return everything that came in, in either way."""
@@ -94,6 +96,16 @@ class MessagingConformance:
         assert error.failure is Failure.REJECTED
         assert peer.asked() == 0
 
+    @pytest.mark.rule("H-7")
+    def test_it_names_the_sender_whose_limits_all_nodes_share(self, peer: Peer) -> None:
+        limits = peer.messaging.limits(peer.message.clinic, peer.message.branch)
+        assert limits is not None
+        assert limits == peer.messaging.limits(peer.message.clinic, peer.message.branch)
+        assert limits.name.partition(":")[2]
+        assert limits.per_second is None or limits.per_second > 0
+        assert not any(secret in limits.name for secret in peer.secrets)
+        assert peer.messaging.limits("another-clinic", peer.message.branch) is None
+
     async def test_an_accepted_message_is_sent_once(self, peer: Peer) -> None:
         peer.accept()
         found = await peer.messaging.send(peer.message)
@@ -123,6 +135,14 @@ class MessagingConformance:
     async def test_a_rejected_message_is_rejected(self, peer: Peer) -> None:
         peer.reject()
         assert (await error_of(peer)).failure is Failure.REJECTED
+
+    @pytest.mark.rule("C-15")
+    async def test_who_opted_out_at_the_provider_is_told_apart(self, peer: Peer) -> None:
+        if peer.opted_out is None:
+            pytest.skip("the provider keeps no list of its own")
+        peer.opted_out()
+        error = await error_of(peer)
+        assert (error.failure, error.alert) == (Failure.OPTED_OUT, False)
 
     @pytest.mark.rule("G-6")
     async def test_a_lost_answer_leaves_the_outcome_unknown(self, peer: Peer) -> None:

@@ -25,7 +25,7 @@ from gateway.ports.store import (
     Write,
 )
 from tests.adapters.store.conformance_limits import Shared
-from tests.adapters.store.conformance_records import Money, Records
+from tests.adapters.store.conformance_records import ForTheStaff, Money, Records
 from tests.adapters.store.samples import (
     BRANCH,
     CLINIC,
@@ -481,7 +481,7 @@ class _Rooms:
         assert await claimed(store, NOW + SECOND, limit=2) == ["waiting", "due2"]
 
 
-class StoreConformance(_Documents, _Queue, _Rooms, Money, Records, Shared):
+class StoreConformance(_Documents, _Queue, _Rooms, Money, Records, ForTheStaff, Shared):
     """The whole contract."""
 
     @pytest.fixture

@@ -18,10 +18,12 @@ from gateway.core.case import (
     AttemptState,
     Case,
     Contact,
+    EndedBy,
     Entry,
 )
 from gateway.core.decide import Settings, decide, new_contact, number_of
 from gateway.core.events import (
+    AccountEnded,
     AccountLinked,
     AppointmentChanged,
     AppointmentRemoved,
@@ -35,6 +37,7 @@ from gateway.core.events import (
     LineGranted,
     MessageAccepted,
     MessageFailed,
+    MessageHeld,
     MessageLost,
     MessageReceipt,
     PatientChose,
@@ -294,20 +297,23 @@ class Driver:
         known.sort(key=lambda pair: pair[1].state not in UNDER_WAY)
         if known:
             ref, attempt = known[move.which % len(known)]
-            self.apply(ref, self._event_of(attempt.id, move))
+            self.apply(ref, self._event_of(attempt.id, move, attempt.started_at))
 
     def _stray_outcome(self, move: Move) -> None:
         self.apply(self._chosen(move), self._event_of(str(move.minutes % 61), move))
 
-    def _event_of(self, attempt: str, move: Move) -> Event:
+    def _event_of(self, attempt: str, move: Move, started_at: datetime | None = None) -> Event:
         failure = list(Failure)[move.minutes % 3]
         result = list(CallResult)[1 + move.minutes % (len(CallResult) - 1)]
+        until = self.now + timedelta(minutes=move.minutes)
         choices: tuple[Event, ...] = (
             MessageAccepted(attempt, f"m{self._count()}"),
             MessageAccepted(attempt),
             MessageFailed(attempt, failure, "code", 7200 if move.which % 2 else None),
             MessageFailed(attempt, Failure.TEMPORARY),
             MessageLost(attempt),
+            MessageHeld(attempt, started_at),
+            MessageHeld(attempt, started_at, until, paused=bool(move.which)),
             *(MessageReceipt(attempt, receipt, failure) for receipt in Receipt),
             CallAnswered(attempt),
             CallEnded(attempt, result, ""),
@@ -443,7 +449,9 @@ class Driver:
     def _account(self, move: Move) -> None:
         number = NUMBERS[move.which % 2]
         channel = (Channel.MAX, Channel.TELEGRAM)[move.how % 2]
-        event = AccountLinked(channel, "account" if move.minutes else None)
+        event: AccountLinked | AccountEnded = AccountEnded(channel, EndedBy.STOPPED)
+        if move.minutes:
+            event = AccountLinked(channel, "account")
         self.apply(("contact", number), event)
 
     def _again(self, _: Move) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
-from gateway.core import plan
+from gateway.core import plan, policy
 from gateway.core.case import (
     Attempt,
     AttemptState,
@@ -24,18 +24,21 @@ from tests.core.strategies import (
     HOUR,
     MINUTE,
     NOON,
+    OTHER_NUMBER,
     START,
     a_branch,
     a_call,
     a_case,
     a_contact,
     a_draft,
+    a_person,
     a_push,
     a_visit,
     an_attempt,
     by_message,
     happen,
     told,
+    wrote,
 )
 
 S = AttemptState
@@ -251,25 +254,6 @@ def test_a_message_that_is_tried_again_waits_for_opening() -> None:
 # Small parts
 
 
-@pytest.mark.rule("G-6")
-def test_leases_of_what_is_under_way() -> None:
-    unknown = an_attempt(state=S.UNKNOWN, not_before=NOON + MINUTE)
-    assert plan.lease_end(unknown) == NOON + MINUTE
-    assert plan.lease_end(an_attempt(state=S.STARTED)) == NOON + 2 * MINUTE
-    assert plan.lease_end(a_call(state=S.TALKING)) == NOON + 8 * MINUTE
-    assert plan.lease_end(an_attempt(state=S.STARTED, started_at=None)) is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "earlier"),
-    [(NOON, TEN, TEN), (TEN, NOON, TEN), (None, TEN, TEN), (TEN, None, TEN), (None, None, None)],
-)
-def test_the_sooner_of_two_moments_that_may_be_missing(
-    one: datetime | None, other: datetime | None, earlier: datetime | None
-) -> None:
-    assert plan.sooner(one, other) == earlier
-
-
 @pytest.mark.rule("D-2")
 def test_what_counts_as_tried() -> None:
     details = an_attempt(function=DETAILS, purpose=Purpose.DETAILS)
@@ -316,3 +300,18 @@ def test_an_answer_while_only_a_retry_waits_is_decided_once() -> None:
     again, _ = happen(case, DueTimeReached(), branch=by_message())
     assert again.confirmation == case.confirmation
     assert not again.journal
+
+
+@pytest.mark.rule("C-15", "G-7")
+def test_a_number_that_the_visit_no_longer_has_does_not_speak_for_it() -> None:
+    """It has opted out, then answers all the same: its answer counts, its refusal does not."""
+    visit = a_visit(patient=a_person(phones=(OTHER_NUMBER,)))
+    case = a_case(visit, attempts=(an_attempt(),), attempts_made=1)
+    old = a_contact(opted_out_at=NOON)
+    after, _ = happen(case, wrote("1"), old, branch=by_message())
+    assert after.status is Status.CONFIRMED
+    assert after.reminder.closed_at is None
+    assert after.due == NOON + policy.LOOK_AGAIN
+    own = a_contact(number=OTHER_NUMBER)
+    looked, _ = happen(after, DueTimeReached(), own, branch=by_message(), now=NOON + MINUTE)
+    assert looked.reminder.closed_at is None

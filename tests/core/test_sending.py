@@ -1,86 +1,47 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from gateway.core import policy
-from gateway.core.case import (
-    Attempt,
-    AttemptEvent,
-    AttemptState,
-    Case,
-    Contact,
-    EntryKind,
-    FunctionState,
-    Learnt,
-)
-from gateway.core.clinic import Prices
+from gateway.core.case import Attempt, AttemptState, Learnt
 from gateway.core.events import (
     CallAnswered,
     CallEnded,
-    CallLost,
     CallNotPlaced,
-    CallPlaced,
-    DialogueMoved,
     DueTimeReached,
     Failure,
     KeyPressed,
     LineGranted,
     MessageAccepted,
     MessageFailed,
+    MessageHeld,
     MessageLost,
     MessageReceipt,
     Receipt,
     SlotGranted,
 )
 from gateway.core.model import Answer, CallResult, Channel, Function, Purpose, Status
-from gateway.core.sending import move
 from tests.core.strategies import (
-    CREATED,
     DAY,
     HOUR,
     MINUTE,
     NOON,
-    a_branch,
     a_call,
     a_case,
     a_contact,
-    a_push,
     a_visit,
     an_attempt,
     by_message,
     happen,
-    to_number,
-    told,
 )
+from tests.core.support import charges, first, started, with_attempt
 
 S = AttemptState
 CLOSING = NOON + 8 * HOUR
-
-
-def with_attempt(*attempts: Attempt) -> Case:
-    """Return a case of which only the confirmation is still open."""
-    closed = FunctionState(CREATED)
-    return a_case(attempts=attempts, attempts_made=len(attempts), details=closed, reminder=closed)
-
-
-def started(**changes: object) -> Attempt:
-    return an_attempt(state=S.STARTED, provider_id=None, **changes)
-
-
-def first(case: Case | Contact) -> Attempt:
-    return case.attempts[0]
-
-
-def charges(case: Case) -> list[str]:
-    return [str(entry["amount"]) for entry in told(case, EntryKind.CHARGE)]
-
-
-@pytest.mark.rule("H-4")
-def test_a_move_that_the_table_does_not_know_is_none() -> None:
-    assert move(an_attempt(state=S.READ), AttemptEvent.DELIVER) is None
 
 
 # Starting
@@ -124,33 +85,6 @@ def test_words_about_the_state_are_true_when_they_leave(
     content = first(case).content
     assert content is not None
     assert words in content.text.replace("ё", "е")
-
-
-@pytest.mark.rule("C-5", "Z-13")
-def test_a_number_on_another_call_is_waited_for() -> None:
-    busy = a_contact(visits=("A-0", "A-1"), calling="A-0", called_at=NOON)
-    case, contact = happen(with_attempt(), LineGranted(), busy)
-    assert not any(a.state is S.STARTED for a in case.attempts)
-    assert contact.waiting == ("A-1",)
-    assert contact.due == NOON + policy.CALL_LEASE
-    assert happen(case, LineGranted(), contact)[1].waiting == ("A-1",)
-
-
-@pytest.mark.rule("G-6", "Z-13")
-def test_a_call_that_must_be_over_keeps_nobody_waiting() -> None:
-    long_ago = NOON - policy.CALL_LEASE
-    busy = a_contact(visits=("A-0", "A-1"), calling="A-0", called_at=long_ago)
-    case, contact = happen(with_attempt(), LineGranted(), busy)
-    assert first(case).state is S.STARTED
-    assert (contact.calling, contact.called_at) == ("A-1", NOON)
-
-
-@pytest.mark.rule("G-6", "Z-13")
-def test_whoever_waits_for_a_number_is_woken_when_its_call_is_over() -> None:
-    busy = a_contact(calling="A-0", called_at=NOON - policy.CALL_LEASE, waiting=("A-1",), due=NOON)
-    contact = to_number(busy, DueTimeReached())
-    assert (contact.calling, contact.waiting, contact.due) == (None, (), None)
-    assert contact.wake == (("A-1", NOON + 2 * MINUTE),)
 
 
 @pytest.mark.parametrize("event", [SlotGranted(), LineGranted()])
@@ -202,13 +136,13 @@ def test_nothing_that_happens_to_messages_happens_to_a_call(event: MessageAccept
 
 
 @pytest.mark.rule("H-4")
+@pytest.mark.rule("H-4")
 @pytest.mark.parametrize("event", EVENTS_OF_CALLS)
 def test_nothing_that_happens_to_calls_happens_to_a_message(event: CallAnswered) -> None:
     case = with_attempt(started())
     assert happen(case, event)[0].attempts == case.attempts
 
 
-@pytest.mark.rule("H-4")
 @pytest.mark.parametrize("event", EVENTS_OF_MESSAGES + EVENTS_OF_CALLS)
 def test_what_is_reported_of_an_unknown_attempt_changes_nothing(event: MessageAccepted) -> None:
     quiet = with_attempt(an_attempt(id="2"))
@@ -311,6 +245,7 @@ def test_the_reschedule_link_knows_no_closing_time() -> None:
     link = started(
         id="2",
         purpose=Purpose.RESCHEDULE_LINK,
+        after_call=True,
         started_at=late,
         first_try_at=late,
         about="reschedule_link",
@@ -322,42 +257,95 @@ def test_the_reschedule_link_knows_no_closing_time() -> None:
     assert after.attempts[1].not_before == late + MINUTE
 
 
+# Held back
+
+
+def waiting(**changes: object) -> Attempt:
+    """A question that was started and has not left: its first try, or as told."""
+    return started(started_at=NOON, first_try_at=NOON, tries=1, **changes)
+
+
+@pytest.mark.rule("H-3")
+def test_a_message_that_is_taken_back_is_planned_again_without_a_try() -> None:
+    case, _ = happen(with_attempt(waiting()), MessageHeld("1", NOON), branch=by_message())
+    attempt = first(case)
+    assert (attempt.state, attempt.tries, attempt.code) == (S.PLANNED, 0, "")
+    assert (attempt.not_before, attempt.first_try_at) == (None, None)
+    again, _ = happen(case, SlotGranted(), branch=by_message())
+    assert (first(again).state, first(again).tries) == (S.STARTED, 1)
+
+
+@pytest.mark.rule("H-3", "C-17")
+@pytest.mark.parametrize(
+    "changes",
+    [{"booking": 2}, {"number": "+79161239999"}, {"removed": True}],
+)
+def test_a_message_that_is_taken_back_is_forgotten_when_its_visit_changed(
+    changes: dict[str, object],
+) -> None:
+    case = replace(with_attempt(waiting()), **changes)  # type: ignore[arg-type]
+    after, _ = happen(case, MessageHeld("1", NOON), branch=by_message())
+    assert all(a.id != "1" for a in after.attempts)
+
+
+@pytest.mark.rule("H-7")
+def test_a_message_that_waits_for_a_busy_sender_waits_as_planned() -> None:
+    later = NOON + MINUTE
+    held = MessageHeld("1", NOON, until=later)
+    case, contact = happen(with_attempt(waiting()), held, branch=by_message())
+    attempt = first(case)
+    assert (attempt.id, attempt.state, attempt.not_before) == ("1", S.PLANNED, later)
+    assert (attempt.tries, attempt.first_try_at, case.due) == (0, None, later)
+    due, _ = happen(case, DueTimeReached(), contact, now=later, branch=by_message())
+    assert (first(due).id, first(due).not_before) == ("1", None)
+    sent, _ = happen(due, SlotGranted(), contact, now=later, branch=by_message())
+    assert (first(sent).state, first(sent).tries, first(sent).code) == (S.STARTED, 1, "")
+
+
+@pytest.mark.rule("H-2", "Z-6")
+def test_a_pause_of_the_sender_counts_towards_the_half_hour_but_not_as_a_try() -> None:
+    two = by_message(channels=(Channel.WHATSAPP, Channel.SMS))
+    held = MessageHeld("1", NOON, until=NOON + 3 * HOUR, paused=True)
+    case, contact = happen(with_attempt(waiting()), held, branch=two)
+    attempt = first(case)
+    assert (attempt.tries, attempt.first_try_at) == (0, NOON)
+    assert attempt.not_before == NOON + policy.RETRY_FOR
+    late = NOON + policy.RETRY_FOR
+    case, _ = happen(case, DueTimeReached(), contact, now=late, branch=two)
+    case, _ = happen(case, SlotGranted(), contact, now=late, branch=two)
+    assert first(case).first_try_at == NOON
+    held = MessageHeld("1", late, until=NOON + 3 * HOUR, paused=True)
+    case, _ = happen(case, held, contact, now=late, branch=two)
+    assert [(a.channel, a.state) for a in case.attempts] == [
+        (Channel.WHATSAPP, S.FAILED),
+        (Channel.SMS, S.PLANNED),
+    ]
+    assert charges(case) == []
+
+
+@pytest.mark.rule("H-2", "G-9")
+def test_the_last_channel_waits_for_its_sender_until_it_is_of_no_use() -> None:
+    one = by_message(channels=(Channel.WHATSAPP,))
+    later = NOON + 3 * HOUR
+    held = MessageHeld("1", NOON, until=later, paused=True)
+    case, contact = happen(with_attempt(waiting()), held, branch=one)
+    assert first(case).not_before == later
+    closed, _ = happen(case, DueTimeReached(), contact, now=NOON + 2 * DAY, branch=one)
+    assert closed.attempts == ()
+    assert closed.confirmation.reasons
+
+
+@pytest.mark.rule("G-6")
+def test_news_about_an_earlier_start_hold_nothing_back() -> None:
+    case = with_attempt(waiting())
+    kept, _ = happen(case, MessageHeld("1", NOON - MINUTE), branch=by_message())
+    assert kept.attempts == case.attempts
+    done = with_attempt(waiting(), an_attempt(id="2", state=S.ACCEPTED, started_at=NOON))
+    after, _ = happen(done, MessageHeld("2", NOON), branch=by_message())
+    assert after.attempts[1].state is S.ACCEPTED
+
+
 # Unknown outcomes and receipts
-
-
-@pytest.mark.rule("G-6")
-def test_a_lost_message_waits_for_its_receipt_before_it_is_tried_again() -> None:
-    lost, _ = happen(with_attempt(started()), MessageLost("1"), branch=by_message())
-    until = NOON + policy.RECEIPT_WAIT
-    assert (first(lost).state, first(lost).not_before, lost.due) == (S.UNKNOWN, until, until)
-    assert told(lost, EntryKind.RECONCILE)[0]["outcome"] == "unknown"
-    found, _ = happen(lost, MessageReceipt("1", Receipt.DELIVERED, provider_id="w"))
-    assert (first(found).state, first(found).provider_id) == (S.DELIVERED, "w")
-    assert charges(found) == ["2"]
-    assert told(found, EntryKind.RECONCILE)[0]["outcome"] == "delivered"
-    again, _ = happen(lost, DueTimeReached(), branch=by_message(), now=until)
-    assert first(again).state is S.PLANNED
-    assert told(again, EntryKind.RECONCILE)[0]["outcome"] == "no_receipt"
-
-
-@pytest.mark.rule("G-6")
-def test_a_worker_that_died_leaves_an_unknown_outcome() -> None:
-    case = with_attempt(started())
-    quiet, _ = happen(case, DueTimeReached(), now=NOON + policy.SEND_LEASE - MINUTE)
-    assert first(quiet).state is S.STARTED
-    after, _ = happen(case, DueTimeReached(), now=NOON + policy.SEND_LEASE)
-    assert first(after).state is S.UNKNOWN
-
-
-@pytest.mark.rule("G-6")
-def test_a_call_whose_worker_died_has_failed() -> None:
-    call = a_call(state=S.STARTED, ended_at=None)
-    contact = a_contact(calling="A-1", called_at=NOON)
-    after, freed = happen(
-        with_attempt(call), DueTimeReached(), contact, now=NOON + policy.CALL_LEASE
-    )
-    assert (first(after).state, first(after).result) == (S.ENDED, CallResult.FAILED)
-    assert freed.calling is None
 
 
 @pytest.mark.rule("H-4")
@@ -427,140 +415,6 @@ def test_answers_to_the_patient_are_free() -> None:
 
 
 # Calls
-
-
-@pytest.mark.rule("Z-14")
-def test_a_call_with_a_price_is_charged_when_it_is_answered() -> None:
-    branch = a_branch(tariff=(Prices(call=Decimal("1.50")),))
-    case = with_attempt(a_call(state=S.STARTED, ended_at=None))
-    after, _ = happen(case, CallAnswered("1"), branch=branch)
-    assert first(after).state is S.TALKING
-    assert charges(after) == ["1.50"]
-    assert charges(happen(after, CallAnswered("1"), branch=branch)[0]) == []
-
-
-def talking(**changes: object) -> Case:
-    return with_attempt(a_call(state=S.TALKING, ended_at=None, **changes))
-
-
-@pytest.mark.rule("C-4", "C-7")
-@pytest.mark.parametrize(
-    ("key", "answer", "status", "about"),
-    [
-        ("1", Answer.CONFIRM, Status.CONFIRMED, "call"),
-        ("2", Answer.RESCHEDULE, Status.RESCHEDULE_REQUESTED, "call.reschedule"),
-        ("3", Answer.CANCEL, Status.CANCELLED, "call"),
-        pytest.param("5", Answer.CANCEL, Status.CANCELLED, "call", id="as the script has it"),
-    ],
-)
-def test_a_key_is_an_answer(key: str, answer: Answer, status: Status, about: str) -> None:
-    case, _ = happen(talking(), KeyPressed("1", key, answer))
-    assert case.status is status
-    assert (first(case).result, first(case).about) == (CallResult.ANSWER, about)
-    again, _ = happen(case, KeyPressed("1", "3", Answer.CANCEL))
-    assert again.pushes == case.pushes
-
-
-@pytest.mark.rule("C-4", "H-5", "G-6")
-@pytest.mark.parametrize("result", [CallResult.HANGUP, CallResult.NO_ANSWER_KEY, CallResult.FAILED])
-def test_a_key_may_be_told_after_the_end_of_its_call(result: CallResult) -> None:
-    over = a_call(result=result, ended_at=NOON - MINUTE / 3)
-    case, _ = happen(with_attempt(over), KeyPressed("1", "1", Answer.CONFIRM))
-    assert (case.status, first(case).result) == (Status.CONFIRMED, CallResult.ANSWER)
-
-
-@pytest.mark.rule("C-4", "H-4")
-@pytest.mark.parametrize(
-    ("result", "ago"),
-    [
-        (CallResult.HANGUP, 30 * MINUTE),
-        (CallResult.BUSY, MINUTE / 60),
-        (CallResult.MACHINE, MINUTE / 60),
-        (CallResult.ANSWER, MINUTE / 60),
-    ],
-)
-def test_a_key_that_nobody_can_have_pressed_changes_nothing(
-    result: CallResult, ago: timedelta
-) -> None:
-    over = a_call(result=result, ended_at=NOON - ago)
-    assert happen(with_attempt(over), KeyPressed("1", "1", Answer.CONFIRM))[0].pushes == ()
-
-
-@pytest.mark.rule("G-6")
-def test_the_same_step_of_a_providers_dialogue_counts_once() -> None:
-    moved = DialogueMoved("1", "", "first", "")
-    case, _ = happen(with_attempt(a_call(state=S.STARTED, ended_at=None, result=None)), moved)
-    assert (first(case).state, first(case).dialogue) == (S.TALKING, "first")
-    assert happen(case, moved)[0].attempts == case.attempts
-    pressed = DialogueMoved("1", "first", "second", "1", Answer.CONFIRM, CallResult.ANSWER)
-    case, _ = happen(case, pressed)
-    assert (case.status, first(case).dialogue) == (Status.CONFIRMED, "second")
-    assert (first(case).keys, first(case).result) == ("1", CallResult.ANSWER)
-    again, _ = happen(case, pressed)
-    assert again.pushes == case.pushes
-    late, _ = happen(case, DialogueMoved("1", "first", "other", "3", Answer.CANCEL))
-    assert late.pushes == case.pushes
-
-
-@pytest.mark.rule("C-4")
-def test_a_providers_dialogue_without_an_answer_ends_as_the_script_says() -> None:
-    over = DialogueMoved("1", "", "goodbye", "99", None, CallResult.NO_ANSWER_KEY)
-    case, _ = happen(talking(result=None, dialogue=""), over)
-    case, _ = happen(case, CallEnded("1", CallResult.HANGUP))
-    assert (first(case).result, first(case).keys) == (CallResult.NO_ANSWER_KEY, "99")
-
-
-@pytest.mark.rule("G-6")
-def test_a_call_that_may_have_got_through_is_not_dialled_again() -> None:
-    started = a_call(state=S.STARTED, ended_at=None, result=None, started_at=NOON)
-    case, _ = happen(with_attempt(started), CallLost("1", "timeout"))
-    assert first(case).state is S.STARTED
-    assert [entry["outcome"] for entry in told(case, EntryKind.RECONCILE)] == ["unknown"]
-    case, _ = happen(case, CallPlaced("1", "CA1"))
-    assert first(case).provider_id == "CA1"
-    assert happen(case, CallPlaced("1", "CA2"))[0].attempts == case.attempts
-
-
-@pytest.mark.rule("C-5", "C-6")
-def test_the_end_of_a_call_frees_its_number_after_the_gap() -> None:
-    contact = a_contact(calling="A-1", called_at=NOON, waiting=("A-0",))
-    end = NOON + MINUTE
-    case, freed = happen(
-        talking(result=CallResult.ANSWER), CallEnded("1", CallResult.HANGUP, "1"), contact, now=end
-    )
-    assert (first(case).result, first(case).keys) == (CallResult.ANSWER, "1")
-    assert (freed.calling, freed.call_ended_at, freed.waiting) == (None, end, ())
-    assert freed.wake == (("A-0", end + 2 * MINUTE),)
-
-
-@pytest.mark.rule("C-6")
-def test_a_call_that_was_not_placed_is_no_attempt() -> None:
-    contact = a_contact(calling="A-1", called_at=NOON, waiting=("A-0",))
-    case, freed = happen(
-        with_attempt(a_call(state=S.STARTED, ended_at=None)), CallNotPlaced("1", "no_line"), contact
-    )
-    again = NOON + policy.LINE_PAUSE
-    assert (first(case).state, first(case).tries, first(case).not_before) == (S.PLANNED, 0, again)
-    assert (freed.calling, freed.call_ended_at) == (None, None)
-    assert freed.wake == (("A-0", again),)
-
-
-@pytest.mark.rule("C-5")
-def test_another_visits_call_is_not_ended_by_this_one() -> None:
-    contact = a_contact(calling="A-0", called_at=NOON)
-    _, after = happen(talking(), CallEnded("1", CallResult.HANGUP), contact)
-    assert after.calling == "A-0"
-
-
-@pytest.mark.rule("S-1")
-def test_an_answer_on_its_way_is_not_given_twice() -> None:
-    case = with_attempt(a_call(state=S.TALKING, ended_at=None))
-    case, _ = happen(
-        a_case(attempts=case.attempts, attempts_made=1, pushes=(a_push(),), pushes_made=1),
-        KeyPressed("1", "3", Answer.CANCEL),
-    )
-    assert len(case.pushes) == 1
-    assert told(case, EntryKind.ANSWER)[0]["why"] == "status"
 
 
 @pytest.mark.rule("C-13")

@@ -103,22 +103,34 @@ class Demo:
     def messages(self, number: str) -> list[Any]:
         return list(self.items()[f"chat:{number}"]["messages"])
 
+    def news(self, number: str) -> list[Any]:
+        """Return the messages of a phone without how a bot came to know its number."""
+        return [m for m in self.messages(number) if m["kind"] not in ("contact", "service")]
+
     def asked(self, number: str) -> bool:
         """Tell whether a question has arrived on a phone."""
         return any(m["buttons"] and m["state"] != "accepted" for m in self.messages(number))
 
     def switch_off_calls(self) -> None:
         """Ask nobody by telephone: as the clinic would, over the API, with its key."""
-        key = json.loads((self.data / "demo.json").read_text(encoding="utf-8"))["keys"]["api_key"]
         change = {"branches": [{"id": "mira", "functions": {"confirmation": {"enabled": False}}}]}
+        self._api("PATCH", json.dumps(change).encode())
+
+    def clinic(self) -> Any:
+        """Return the clinic's settings as its API shows them."""
+        return self._api("GET", None)
+
+    def _api(self, method: str, body: bytes | None) -> Any:
+        key = json.loads((self.data / "demo.json").read_text(encoding="utf-8"))["keys"]["api_key"]
         request = urllib.request.Request(
             f"{self.url}/v1/clinics/demo",
-            json.dumps(change).encode(),
+            body,
             {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
-            method="PATCH",
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200
+            return json.load(answer)
 
     def ask_everyone(self) -> None:
         """Let the clinic's clock reach ten, when tomorrow's patients are asked in their chats."""

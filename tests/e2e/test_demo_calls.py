@@ -119,7 +119,7 @@ def test_a_key_that_was_pressed_survives_a_power_cut(demo: Demo) -> None:
     assert items[f"visit:{VISIT}"]["status"] == "cancelled"
     [found] = calls_to(demo, KOZLOVA)
     assert found["state"] == "completed"
-    assert demo.messages(KOZLOVA) == []
+    assert demo.news(KOZLOVA) == []
 
 
 @pytest.mark.rule("G-6", "C-6")

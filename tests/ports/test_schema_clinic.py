@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.clinic import (
     NEVER_CONNECTED,
     Branch,
+    Budget,
     Clinic,
     ConfirmationSettings,
     DetailsSettings,
@@ -68,6 +69,7 @@ PAGE: dict[str, Any] = {  # the clinic of the rehearsal's page
                 "reminder": {"enabled": True, "hours": ["06:00", "21:00"], "lead": "2h"},
             },
             "channels": ["push", "whatsapp", "sms"],
+            "undelivered_after": None,
             "tariff": [
                 {
                     "call": "0",
@@ -79,6 +81,7 @@ PAGE: dict[str, Any] = {  # the clinic of the rehearsal's page
                     "sms": "5",
                 }
             ],
+            "budget": None,
         }
     ],
 }
@@ -151,6 +154,13 @@ def test_each_branch_has_the_moment_it_was_connected() -> None:
     assert (first.connected_at, second.connected_at) == (moment, NEVER_CONNECTED)
 
 
+def test_a_branch_has_a_budget_only_when_it_is_given_one() -> None:
+    assert read(with_branch()).branches[0].budget is None
+    assert read(with_branch(budget=None)).branches[0].budget is None
+    given_one = read(with_branch(budget={"month": "50000"})).branches[0].budget
+    assert given_one == Budget(Decimal(50_000), Decimal("0.8"))
+
+
 @pytest.mark.rule("T-1")
 def test_a_tariff_is_one_object_or_a_list_with_dates() -> None:
     one = read(with_branch(tariff={"sms": "4.50"})).branches[0].tariff
@@ -199,6 +209,13 @@ BAD: list[tuple[Any, str]] = [
     (with_branch(per_minute=True), "branches[0].per_minute"),
     (with_branch(lines=0), "branches[0].lines"),
     (with_branch(sms_price="letter"), "branches[0].sms_price"),
+    (with_branch(budget={"month": 50000}), "branches[0].budget.month"),
+    (with_branch(budget={"warn_at": "0.5"}), "branches[0].budget.month"),
+    (with_branch(budget={"month": "1", "warn_at": "0"}), "branches[0].budget.warn_at"),
+    (with_branch(budget={"month": "1", "warn_at": "1.01"}), "branches[0].budget.warn_at"),
+    (with_branch(budget="50000"), "branches[0].budget"),
+    (with_branch(undelivered_after="0s"), "branches[0].undelivered_after"),
+    (with_branch(undelivered_after="30"), "branches[0].undelivered_after"),
     (with_branch(channels=[]), "branches[0].channels"),
     (with_branch(channels="sms"), "branches[0].channels"),
     (with_branch(channels=["call"]), "branches[0].channels[0]"),
@@ -362,6 +379,8 @@ branches = st.builds(
     per_minute=st.integers(1, 100_000),
     lines=st.integers(1, 10_000),
     sms_price=st.sampled_from(["message", "segment"]),
+    budget=st.none()
+    | st.builds(Budget, amounts, st.sampled_from([Decimal("0.0001"), Decimal("0.8"), Decimal(1)])),
     details=st.builds(DetailsSettings, st.booleans(), hours()),
     confirmation=st.builds(
         ConfirmationSettings,
@@ -380,6 +399,7 @@ branches = st.builds(
         st.integers(1, 48).map(lambda h: timedelta(hours=h)),
     ),
     channels=st.lists(messages, min_size=1, unique=True).map(tuple),
+    undelivered_after=st.none() | st.integers(1, 48 * 60).map(lambda n: timedelta(minutes=n)),
     tariff=st.tuples(prices, prices).map(
         lambda both: (both[0], Prices(date(2026, 12, 1), both[1].call, both[1].push))
     ),

@@ -44,7 +44,7 @@ REASONS = {
     "outside_hours", "online_service", "online_doctor", "online_consultation", "anonymous", "club",
     "too_late", "status", "landline_phone", "foreign_phone", "invalid_phone", "no_phone",
     "no_consent", "refused", "doctor_anonymous", "created_same_day", "created_day_before",
-    "adopted", "missed_hours", "removed", "no_channel",
+    "adopted", "missed_hours", "removed", "no_channel", "budget",
 }  # fmt: skip
 ANSWERS = ("confirm", "reschedule", "cancel", "repeat")
 SOURCES = ("call", "link", "app", *MESSAGE_CHANNELS)

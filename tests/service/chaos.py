@@ -135,6 +135,9 @@ class Provider:
     def serves(self, clinic: str, branch: str) -> bool:
         return True
 
+    def limits(self, clinic: str, branch: str) -> None:
+        return None
+
     async def send(self, message: OutgoingMessage) -> str | None:
         await self._fate.step("before the provider has it")
         await asyncio.sleep(0.1)
@@ -181,6 +184,8 @@ class Line:
 
 class MortalTrunk:
     """A node's way to the telephone."""
+
+    rests = False
 
     def __init__(self, outside: Outside, fate: Fate) -> None:
         self._outside = outside

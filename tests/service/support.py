@@ -23,7 +23,13 @@ from gateway.core.case import Case, Contact, Entry, EntryKind
 from gateway.core.events import Receipt
 from gateway.core.model import Appointment, Channel, Function
 from gateway.ivr.menu import Heard, Silence, Turn
-from gateway.ports.messaging import InboundMessage, InboundReceipt, OutgoingMessage, SendError
+from gateway.ports.messaging import (
+    InboundMessage,
+    InboundReceipt,
+    OutgoingMessage,
+    SenderLimits,
+    SendError,
+)
 from gateway.ports.schedule import Accepted, Change, PushOutcome, Schedule, StatusChange
 from gateway.ports.schema import read_appointment
 from gateway.ports.store import EVERY_DUTY, Duty, Kind, Ref, Store
@@ -143,9 +149,13 @@ class Channels:
         self.sent_at: list[float] = []
         self.branches: set[str] | None = None
         self.takes_s = 0.0
+        self.rate: SenderLimits | None = None
 
     def serves(self, clinic: str, branch: str) -> bool:
         return self.branches is None or branch in self.branches
+
+    def limits(self, clinic: str, branch: str) -> SenderLimits | None:
+        return self.rate
 
     async def send(self, message: OutgoingMessage) -> str | None:
         self.sent.append(message)
@@ -192,6 +202,8 @@ class ScriptedLine:
 
 class Trunk:
     """A trunk whose calls are scripted one after another."""
+
+    rests = False
 
     def __init__(self, *calls: ScriptedLine | Exception) -> None:
         self.calls = deque(calls)
@@ -330,6 +342,7 @@ async def node(
     whatsapp: Channels | None = None,
     sms: Channels | None = None,
     trunk: Trunk | None = None,
+    trunks: tuple[Trunk, ...] = (),
     diary: Diary | None = None,
     clock: LoopClock | None = None,
     poll_s: float | None = 1.0,
@@ -351,7 +364,7 @@ async def node(
                 clock=time,
                 texts=load_texts(),
                 channels=(wa, text),
-                trunks=() if provider else (calls,),
+                trunks=() if provider else trunks or (calls,),
                 providers=(provider,) if provider else (),
                 voice=voice,
                 prompt_base=PROMPT_BASE,
@@ -360,7 +373,6 @@ async def node(
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
-                attend=supervisor.serve,
             ),
             poll_s=poll_s,
             duties=duties,

@@ -55,7 +55,6 @@ async def test_every_commit_and_write_off_is_told_to_those_who_watch() -> None:
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
-                attend=supervisor.serve,
             ),
             observe=observe,
             observe_write_off=lambda _, off: offs.append(off),

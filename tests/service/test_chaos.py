@@ -103,7 +103,6 @@ class Day:
                 link_base=LINK_BASE,
                 link_secret=LINK_SECRET,
                 spawn=supervisor.spawn,
-                attend=supervisor.serve,
             ),
             poll_s=None,
         )

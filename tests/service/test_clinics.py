@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.store.memory_store import MemoryStore
+from gateway.core.events import Receipt
 from gateway.core.model import Channel, Function
 from gateway.errors import InvalidInput, NotFound, StoreUnavailable
 from gateway.ports.store import ClinicRecord, Outcome, Rates
@@ -215,3 +216,33 @@ async def test_a_branch_with_visits_cannot_be_left_out() -> None:
         with pytest.raises(InvalidInput, match="'mira' still has visits"):
             await clinics.save(clinic())
         assert len((await clinics.clinic("zdorovie")).branches) == 2
+
+
+@pytest.mark.rule("H-1")
+@on_virtual_time
+async def test_a_message_that_is_not_delivered_in_time_goes_over_the_next_channel() -> None:
+    settings = clinic(channels=["whatsapp", "sms"], undelivered_after="30m")
+    async with node(settings=settings) as here:
+        await here.record()
+        here.start()
+        await until(lambda: bool(here.whatsapp.sent))
+        await here.clock.sleep(29 * 60)
+        assert not here.sms.sent
+        await here.clock.sleep(2 * 60)
+        assert [len(here.whatsapp.sent), len(here.sms.sent)] == [1, 1]
+        await here.tells(here.whatsapp.sent[0], Receipt.DELIVERED)
+        await here.clock.sleep(3600)
+        assert [len(here.whatsapp.sent), len(here.sms.sent)] == [1, 1]
+
+
+@pytest.mark.rule("H-1")
+@on_virtual_time
+async def test_a_channel_without_receipts_is_known_to_decisions() -> None:
+    async with node() as here:
+        clinics = here.service.clinics
+        clinics._reports_delivery = lambda channel, *_: channel is Channel.SMS
+        await clinics.merge("zdorovie", "lenina", {"undelivered_after": "30m"})
+        branch = (await clinics.settings("zdorovie", "lenina")).branch
+        assert branch.undelivered_after == timedelta(minutes=30)
+        assert Channel.WHATSAPP in branch.without_receipts
+        assert Channel.SMS not in branch.without_receipts

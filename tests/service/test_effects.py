@@ -8,7 +8,7 @@ import pytest
 
 from adapters.store.memory_store import MemoryStore
 from gateway.core.case import AttemptState, EntryKind, PushState
-from gateway.core.events import Failure, Receipt
+from gateway.core.events import AccountLinked, Failure, Receipt
 from gateway.core.model import Channel, Function, Status
 from gateway.errors import StoreUnavailable
 from gateway.ports.messaging import OutgoingMessage, SendError, attempt_of
@@ -16,6 +16,7 @@ from gateway.ports.schedule import Conflicted, Refused, Unavailable
 from tests.service.support import (
     LINK_BASE,
     NUMBER,
+    OTHER,
     Channels,
     Diary,
     Node,
@@ -331,3 +332,17 @@ async def test_with_no_channel_at_all_the_reason_is_told() -> None:
         here.start()
         await here.clock.sleep(10)
         assert await here.skipped(Function.CONFIRMATION) == ["no_channel"]
+
+
+@pytest.mark.rule("C-12", "G-7")
+@on_virtual_time
+async def test_an_answer_to_the_old_number_does_not_go_to_the_account_of_the_new_one() -> None:
+    async with node() as here:
+        await asked(here)
+        await here.record(appointment(phones=[OTHER]))
+        linked = AccountLinked(Channel.WHATSAPP, "account-of-the-new-one")
+        await here.service.engine.apply(contact_ref(OTHER), linked)
+        await here.says("1")
+        await until(lambda: len(here.whatsapp.sent) == 2)
+        answer = here.whatsapp.sent[1]
+        assert (answer.to, answer.account) == (NUMBER, None)

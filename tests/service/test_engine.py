@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.store.memory_store import MemoryStore
-from gateway.core.case import EntryKind
+from gateway.core.case import EndedBy, EntryKind
 from gateway.core.events import (
     AppointmentRemoved,
     DueTimeReached,
@@ -239,7 +239,7 @@ async def test_an_account_is_linked_and_forgotten() -> None:
         await engine.link_account("zdorovie", NUMBER, Channel.MAX, "max-1")
         assert (await here.contact()).account(Channel.MAX) == "max-1"
         assert not (await engine.link_account("zdorovie", NUMBER, Channel.MAX, "max-1")).changed
-        await engine.link_account("zdorovie", NUMBER, Channel.MAX, None)
+        await engine.end_account("zdorovie", NUMBER, Channel.MAX, EndedBy.CLINIC)
         assert (await here.contact()).account(Channel.MAX) is None
 
 

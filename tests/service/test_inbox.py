@@ -11,10 +11,8 @@ import pytest
 from gateway.core.case import AttemptState
 from gateway.core.events import Failure, Receipt
 from gateway.core.model import Channel, Status
-from gateway.errors import StoreUnavailable
-from gateway.ports.messaging import InboundLink, LinkStep, OutgoingMessage, SendError
-from gateway.ports.store import Kind, Ref
-from gateway.service.inbox import JOIN_FOR, Inbox, join_hint
+from gateway.ports.messaging import OutgoingMessage, SendError
+from gateway.ports.store import Ref
 from tests.service.support import (
     NOW,
     NUMBER,
@@ -24,7 +22,6 @@ from tests.service.support import (
     Node,
     appointment,
     case_ref,
-    clinic,
     contact_ref,
     node,
     on_virtual_time,
@@ -335,250 +332,26 @@ async def test_nothing_personal_is_logged(caplog: pytest.LogCaptureFixture) -> N
         assert secret not in shown
 
 
-# -- accounts of messengers
-
-BOT, ACCOUNT, STRANGER = "7000000001", "501", "502"
-TOKEN = "Zk3_9-ab"
-
-
-class Chat:
-    """A clinic's bot, as its callbacks come in."""
-
-    def __init__(self, here: Node) -> None:
-        bots = {(Channel.TELEGRAM, BOT): "zdorovie", (Channel.TELEGRAM, "2"): "nowhere"}
-        self.inbox = Inbox(here.store, here.service.engine, bots)
-        self.node = here
-
-    async def invites(self, number: str = NUMBER, clinic_id: str = "zdorovie") -> None:
-        """The clinic hands out a link; whoever opens it is this number."""
-        ref = Ref(Kind.CONTACT, clinic_id, number)
-        await self.node.store.remember(join_hint(Channel.TELEGRAM, TOKEN), ref, JOIN_FOR)
-
-    async def links(self, step: LinkStep, account: str = ACCOUNT, **more: Any) -> int:
-        """Take a callback; return how many of all so far belong to nobody."""
-        values: dict[str, Any] = {"sender": BOT, "at": self.node.clock.now(), "id": "in-9"}
-        known = {"channel": Channel.TELEGRAM, "account": account, "step": step}
-        await self.inbox.take([InboundLink(**values | known | more)])
-        return self.inbox.unmatched
-
-    async def says(self, text: str, account: str = ACCOUNT, **more: Any) -> int:
-        """A message comes in; return how many of all so far belong to nobody."""
-        known = {"channel": Channel.TELEGRAM, "sender": BOT, "number": None, "account": account}
-        message = written(text, f"{account}:{text}", self.node.clock.now(), **known | more)
-        await self.inbox.take([message])
-        return self.inbox.unmatched
-
-    async def account(self, number: str = NUMBER) -> str | None:
-        contact, _ = await self.node.store.load_contact("zdorovie", number)
-        return contact.account(Channel.TELEGRAM) if contact is not None else None
-
-
+@pytest.mark.rule("C-15", "Z-9")
 @on_virtual_time
-async def test_a_link_ties_the_chat_to_the_number_that_it_was_made_for() -> None:
-    """From then on questions go there, and what is written there is that patient's answer."""
-    telegram = Channels(Channel.TELEGRAM)
-    settings = clinic(channels=["telegram", "sms"])
-    async with node(settings=settings, whatsapp=telegram) as here:
-        chat = Chat(here)
-        await chat.invites()
-        assert await chat.links(LinkStep.STARTED, token=TOKEN) == 0
-        await here.record()
-        here.start()
-        await until(lambda: bool(telegram.sent))
-        assert telegram.sent[0].account == ACCOUNT
-        assert await chat.says("1") == 0
-        assert (await here.case()).status is Status.CONFIRMED
-
-
-@on_virtual_time
-async def test_a_link_counts_once() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.invites()
-        await chat.links(LinkStep.STARTED, token=TOKEN)
-        assert await chat.links(LinkStep.STARTED, STRANGER, token=TOKEN) == 1
-        assert await chat.account() == ACCOUNT
-
-
-@pytest.mark.rule("G-6")
-@on_virtual_time
-async def test_the_same_start_again_changes_nothing() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.invites()
-        for _ in range(3):
-            assert await chat.links(LinkStep.STARTED, token=TOKEN) == 0
-        assert await chat.account() == ACCOUNT
-        assert (await here.contact()).version == 1
-
-
-@pytest.mark.rule("G-6")
-@on_virtual_time
-async def test_a_link_whose_use_could_not_be_stored_is_taken_when_it_comes_again() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.invites()
-        remember = here.store.remember
-
-        async def away(hint: str, ref: Ref, ttl: Any) -> None:
-            if hint.startswith("join:"):
-                raise StoreUnavailable("gone")
-            await remember(hint, ref, ttl)
-
-        here.store.remember = away  # type: ignore[method-assign]
-        with pytest.raises(StoreUnavailable):
-            await chat.links(LinkStep.STARTED, token=TOKEN)
-        here.store.remember = remember  # type: ignore[method-assign]
-        assert await chat.links(LinkStep.STARTED, token=TOKEN) == 0
-        assert await chat.account() == ACCOUNT
-        assert await chat.links(LinkStep.STARTED, STRANGER, token=TOKEN) == 1
-
-
-@on_virtual_time
-async def test_a_link_holds_for_its_own_clinic_and_channel_only() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.invites(clinic_id="another")
-        assert await chat.links(LinkStep.STARTED, token=TOKEN) == 1
-        of_max = join_hint(Channel.MAX, TOKEN)
-        await here.store.remember(of_max, contact_ref(), JOIN_FOR)
-        assert await chat.links(LinkStep.STARTED, token=TOKEN) == 2
-        assert await chat.account() is None
-
-
-@on_virtual_time
-async def test_who_starts_a_bot_without_a_link_is_only_counted() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        assert await chat.links(LinkStep.STARTED) == 1
-        assert chat.inbox.taken == 1
-        assert await here.store.recall(f"alias:telegram:{BOT}:{ACCOUNT}") is None
-
-
-@pytest.mark.parametrize("number", [NUMBER, NUMBER.lstrip("+")])
-@on_virtual_time
-async def test_a_shared_number_ties_the_chat_to_it(number: str) -> None:
-    async with node() as here:
-        await here.record()
-        chat = Chat(here)
-        assert await chat.links(LinkStep.SHARED, number=number) == 0
-        assert await chat.account() == ACCOUNT
-        assert await chat.links(LinkStep.SHARED, number=None) == 1
-
-
-@on_virtual_time
-async def test_who_stops_the_bot_is_not_written_to_until_they_come_back() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.links(LinkStep.SHARED, number=NUMBER)
-        assert await chat.links(LinkStep.ENDED) == 0
-        assert await chat.account() is None
-        assert await chat.links(LinkStep.STARTED) == 0
-        assert await chat.account() == ACCOUNT
-
-
-@on_virtual_time
-async def test_a_stop_of_nobody_is_counted_and_let_go() -> None:
-    async with node() as here:
-        assert await Chat(here).links(LinkStep.ENDED) == 1
-
-
-@on_virtual_time
-async def test_a_number_has_the_account_that_proved_it_last() -> None:
-    """The earlier one neither answers for it any more, nor ends it for the newer one."""
+async def test_an_opt_out_that_the_provider_has_answered_is_told_to_the_schedule_only() -> None:
+    """On no channel is anything sent after it, not even that it was understood."""
     async with node() as here:
         await asked(here)
-        chat = Chat(here)
-        await chat.links(LinkStep.SHARED, STRANGER, number=NUMBER)
-        await chat.links(LinkStep.SHARED, ACCOUNT, number=NUMBER)
-        assert await chat.account() == ACCOUNT
-        assert await chat.links(LinkStep.ENDED, STRANGER) == 1
-        assert await chat.says("1", STRANGER) == 2
-        assert await chat.account() == ACCOUNT
-        assert (await here.case()).status is Status.UNCONFIRMED
+        await here.service.inbox.take([written("STOP", "in-1", here.clock.now(), by_provider=True)])
+        await here.clock.sleep(60)
+        contact = await here.contact()
+        assert contact.opted_out_at is not None
+        assert [notice.allowed for notice in contact.notices] == [False]
+        assert (len(here.whatsapp.sent), len(here.sms.sent)) == (1, 0)
 
 
+@pytest.mark.rule("C-15", "H-1")
 @on_virtual_time
-async def test_an_earlier_account_that_comes_back_takes_nothing_from_the_newer_one() -> None:
-    """Its alias may still stand, beside another bot of the clinic."""
-    async with node() as here:
-        chat = Chat(here)
-        await chat.links(LinkStep.SHARED, number=NUMBER)
-        alias = f"alias:telegram:{BOT}:{STRANGER}"
-        await here.store.remember(alias, contact_ref(), JOIN_FOR)
-        assert await chat.links(LinkStep.STARTED, STRANGER) == 0
-        assert await chat.links(LinkStep.ENDED, STRANGER) == 0
-        assert await chat.account() == ACCOUNT
-
-
-@on_virtual_time
-async def test_an_account_speaks_for_the_number_that_it_proved_last() -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await chat.links(LinkStep.SHARED, number=OTHER)
-        await chat.links(LinkStep.SHARED, number=NUMBER)
-        assert await chat.account(OTHER) is None
-        assert await chat.account() == ACCOUNT
-
-
-@pytest.mark.parametrize("sender", ["2", "999"])
-@pytest.mark.parametrize("step", list(LinkStep))
-@on_virtual_time
-async def test_a_link_to_a_sender_or_clinic_of_nobody_is_let_go(
-    step: LinkStep, sender: str
-) -> None:
-    async with node() as here:
-        chat = Chat(here)
-        await here.store.remember(
-            f"alias:telegram:2:{ACCOUNT}", Ref(Kind.CONTACT, "nowhere", NUMBER), JOIN_FOR
-        )
-        unmatched = await chat.links(step, sender=sender, number=NUMBER)
-        assert unmatched == (0 if (step, sender) == (LinkStep.ENDED, "2") else 1)
-        assert await chat.account() is None
-
-
-@pytest.mark.rule("C-11", "U-7")
-@on_virtual_time
-async def test_a_tap_of_an_unknown_account_proves_nothing() -> None:
-    """Whoever has started a bot can send it any data: only a known account may answer."""
-    async with node() as here:
-        message = await asked(here)
-        chat = Chat(here)
-        payload = message.content.buttons[0].payload
-        assert await chat.says("Подтвердить", payload=payload) == 1
-        assert (await here.case()).status is Status.UNCONFIRMED
-        await chat.links(LinkStep.SHARED, number=NUMBER)
-        assert await chat.says("Подтвердить!", payload=payload) == 1
-        assert (await here.case()).status is Status.CONFIRMED
-
-
-@on_virtual_time
-async def test_every_message_keeps_an_account_known() -> None:
-    telegram = Channels(Channel.TELEGRAM)
-    settings = clinic(channels=["telegram", "sms"])
-    async with node(settings=settings, whatsapp=telegram) as here:
-        chat = Chat(here)
-        await chat.links(LinkStep.SHARED, number=NUMBER)
+async def test_a_refusal_because_of_an_opt_out_at_the_provider_ends_the_cascade() -> None:
+    whatsapp = Channels(Channel.WHATSAPP, SendError(Failure.OPTED_OUT, "21610"))
+    async with node(whatsapp=whatsapp) as here:
         await asked(here)
-        await here.store.remember(
-            f"alias:telegram:{BOT}:{ACCOUNT}", Ref(Kind.CONTACT, "zdorovie", ""), JOIN_FOR
-        )
-        assert await chat.says("привет", quoted="telegram-1") == 0
-        assert await chat.says("1") == 0
-        assert (await here.case()).status is Status.CONFIRMED
-
-
-@on_virtual_time
-async def test_a_link_tells_the_log_neither_account_nor_number(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    async with node() as here:
-        chat = Chat(here)
-        account = "50123456789"
-        await chat.links(LinkStep.STARTED, account, token=TOKEN)
-        await chat.links(LinkStep.SHARED, account, number=NUMBER)
-        await chat.links(LinkStep.ENDED, account)
-    shown = " ".join(str(vars(record)) for record in caplog.records)
-    for secret in (NUMBER, account, TOKEN):
-        assert secret not in shown
+        await here.clock.sleep(60)
+        assert (await here.contact()).opted_out_at is not None
+        assert (len(whatsapp.sent), len(here.sms.sent)) == (1, 0)

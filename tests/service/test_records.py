@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.case import Attempt, AttemptState, Case, Contact, Entry, EntryKind
+from gateway.core.case import Attempt, AttemptState, Attention, Case, Contact, Entry, EntryKind
 from gateway.core.clinic import Branch
 from gateway.core.model import Channel, Function, Purpose
 from gateway.ports.store import Grant, Room, Want
@@ -133,3 +133,25 @@ def test_started_are_new_starts_and_new_tries_only() -> None:
     assert [a.tries for _, a in started((CASE, None), (once, None))] == [1]
     assert started((once, None), (replace(once, due=NOW), None)) == []
     assert [a.tries for _, a in started((once, None), (twice, None))] == [2]
+
+
+@pytest.mark.rule("C-13", "S-2")
+def test_the_queue_for_the_staff_changes_with_the_document() -> None:
+    """Since when it waits is that of the oldest item; what did not change is not marked."""
+    older = Attention("1", "conflict", NOW - timedelta(hours=1))
+    newer = Attention("2", "unclear_answer", NOW)
+    waits = replace(CASE, attention=(older, newer))
+    assert commit_of((CASE, CONTACT), (waits, CONTACT), BRANCH, NOW).attention == (
+        (case_ref(), older.at),
+    )
+    assert (
+        commit_of((waits, CONTACT), (replace(waits, due=NOW), CONTACT), BRANCH, NOW).attention == ()
+    )
+    settled = replace(waits, attention=())
+    assert commit_of((waits, CONTACT), (settled, CONTACT), BRANCH, NOW).attention == (
+        (case_ref(), None),
+    )
+    number = replace(CONTACT, attention=(newer,))
+    assert commit_of((None, CONTACT), (None, number), BRANCH, NOW).attention == (
+        (contact_ref(), NOW),
+    )

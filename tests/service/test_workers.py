@@ -80,11 +80,12 @@ class Away(MemoryStore):
         limit: int,
         lease: timedelta,
         duties: frozenset[Duty] = EVERY_DUTY,
+        sated: frozenset[tuple[str, str]] = frozenset(),
     ) -> Claim:
         self.asked += 1
         if self.away:
             raise StoreUnavailable("away")
-        return await super().claim(partition, now, limit, lease, duties)
+        return await super().claim(partition, now, limit, lease, duties, sated)
 
 
 @pytest.mark.rule("G-6")

@@ -7,7 +7,7 @@ import copy
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from adapters.store.memory_store import MemoryStore
 from gateway.core.case import Case
 from gateway.core.model import Channel
 from gateway.ports.messaging import OutgoingMessage
+from gateway.ports.schedule import FreeTimes
 from gateway.ports.store import Room
 from gateway.scripts import load_texts
 from gateway.service.assembly import Parts, Service, assemble
@@ -100,6 +101,9 @@ class Recording:
 
     def serves(self, clinic: str, branch: str) -> bool:
         return True
+
+    def limits(self, clinic: str, branch: str) -> None:
+        return None
 
     async def send(self, message: OutgoingMessage) -> str | None:
         self.sent.append(message)
@@ -210,7 +214,12 @@ def whatsapp() -> WhatsAppCloud:
 
 
 @asynccontextmanager
-async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterator[Edge]:
+async def edge(
+    store: MemoryStore | None = None,
+    *,
+    free_times: Callable[[str], FreeTimes | None] = lambda _: None,
+    **options: Any,
+) -> AsyncIterator[Edge]:
     """Run a whole edge on 127.0.0.1."""
     store, clock = store or MemoryStore(), StillClock()
     metrics, bell = Metrics(), WatchedBell()
@@ -226,10 +235,10 @@ async def edge(store: MemoryStore | None = None, **options: Any) -> AsyncIterato
                 voice=SILENT,
                 schedule=lambda _: None,
                 senders={(Channel.WHATSAPP, SENDER): "zdorovie"},
+                free_times=free_times,
                 link_base="https://visits.example/v/",
                 link_secret=b"secret",
                 spawn=supervisor.spawn,
-                attend=supervisor.serve,
             ),
             observe=metrics.observe,
             published=bell.ring,

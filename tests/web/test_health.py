@@ -10,7 +10,7 @@ from adapters.store.memory_store import MemoryStore
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import StoreFigures
 from gateway.web import health
-from gateway.web.health import NotWell, running
+from gateway.web.health import NotWell, running, until_set
 from tests.web.support import Edge, edge
 
 
@@ -47,6 +47,15 @@ async def test_a_store_that_does_not_answer_makes_the_process_unready() -> None:
             text = await got.text()
         assert 'callahead_dependency_up{name="store"} 0.0' in text
         assert "callahead_cases" not in text
+
+
+async def test_a_process_that_has_been_told_to_stop_is_not_ready_but_alive() -> None:
+    stop = asyncio.Event()
+    async with edge(pings={"stopping": until_set(stop)}) as running_edge:
+        assert (await running_edge.call("GET", "/health/ready", key=None))[0] == 200
+        stop.set()
+        assert (await running_edge.call("GET", "/health/ready", key=None))[0] == 503
+        assert (await running_edge.call("GET", "/health/live", key=None))[0] == 200
 
 
 async def test_a_ping_that_hangs_counts_as_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,27 @@ class Odd:
         raise KeyError("Сидорова Мария +79161234567")
 
 
+class Particular(Odd):
+    """An adapter whose provider wants more than an empty 200."""
+
+    def parse(self, request: RawRequest) -> Sequence[Inbound]:
+        return ()
+
+    def taken(self, request: RawRequest) -> RawResponse:
+        status = request.url.endswith("/status")
+        return RawResponse(204) if status else RawResponse(200, "<Response/>", "text/xml")
+
+
+async def test_a_provider_is_answered_as_it_wants_once_all_is_stored() -> None:
+    hooks = {"/hooks/odd": Particular(), "/hooks/odd/status": Particular()}
+    async with edge(webhooks=hooks) as running:
+        async with running.client.post("/hooks/odd", data=b"a=1") as got:
+            assert (got.status, await got.text()) == (200, "<Response/>")
+            assert got.headers["Content-Type"].startswith("text/xml")
+        async with running.client.post("/hooks/odd/status", data=b"a=1") as got:
+            assert (got.status, await got.text()) == (204, "")
+
+
 async def test_what_cannot_be_read_is_taken_and_logged_without_its_content(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

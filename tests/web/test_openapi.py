@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.web.support import Edge, appointment
+from tests.web.support import NUMBER, Edge, appointment
 
 METHODS = {"get", "put", "post", "patch", "delete"}
 
@@ -85,6 +85,7 @@ async def test_every_address_of_a_clinic_needs_its_key(
             if path.startswith("/v1/clinics"):
                 assert operation["security"] == [{"key": []}]
                 address = path.replace("{clinic}", "zdorovie").replace("{seq}", "1")
+                address = address.replace("{number}", NUMBER).replace("{channel}", "max")
                 status, _ = await web_edge.call(
                     method.upper(), address.replace("{id}", "A-1"), key=None
                 )
@@ -120,8 +121,10 @@ async def test_answers_are_as_described(web_edge: Edge, described: dict[str, Any
         f"{base}/appointments/{{id}}",
         f"{base}/appointments/{{id}}/explain",
         f"{base}/changes",
+        f"{base}/contacts/{{number}}",
     ):
         address = path.replace("{clinic}", "zdorovie").replace("{id}", "A-1")
+        address = address.replace("{number}", NUMBER)
         status, answer = await web_edge.call("GET", address)
         content = described["paths"][path]["get"]["responses"][str(status)]["content"]
         assert fits(answer, content["application/json"]["schema"], schemas), path

@@ -106,3 +106,25 @@ async def test_a_gateway_that_is_down_gets_it_later(road: Road) -> None:
     road.gateway.cut = False
     arrived = len(await road.arrived())
     assert arrived == len(road.gateway.requests) >= 3
+
+
+async def test_whoever_sets_out_a_callback_hears_when_it_was_taken(road: Road) -> None:
+    """Once, and not before: what stands in a journal until then is told again by the next life."""
+    taken: list[int] = []
+
+    def noted() -> None:
+        taken.append(len(road.gateway.requests))
+
+    road.gateway.answer(500)
+    road.deliveries.send("a", road._request("1"), taken=noted)
+    while len(road.gateway.requests) < 3:
+        road.clock.wake_next()
+        await asyncio.sleep(0.001)
+    assert taken == []
+    road.gateway.answer(200)
+    tried = len(await road.arrived())
+    assert taken == [tried]
+    road.gateway.answer(401)
+    road.deliveries.send("a", road._request("2"), taken=noted)
+    await road.arrived()  # given up
+    assert taken == [tried]

@@ -118,7 +118,7 @@ async def test_after_a_stop_nothing_more_is_taken_for_the_number(sms: TwilioTown
     await sms.idle()
     assert [message.text for message in sms.messages] == ["STOP"]
     error = await sms.refused()
-    assert (error.failure, error.code, error.alert) == (Failure.REJECTED, "21610", False)
+    assert (error.failure, error.code, error.alert) == (Failure.OPTED_OUT, "21610", False)
     sms.twilio.write(PATIENT, SMS_FROM, "START")
     await sms.send()
 
@@ -269,6 +269,7 @@ class _Conforms(MessagingConformance):
             impossible=fails(21211),
             temporary=fails(20503),
             reject=fails(21606),
+            opted_out=fails(21610),
             lose=lose,
             asked=lambda: twilio.asked - before,
             secrets=("sandbox-token",),

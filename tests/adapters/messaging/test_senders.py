@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from adapters.messaging.senders import (
     BranchSender,
+    RatedSender,
     Senders,
     Strict,
     check_different,
@@ -64,3 +65,11 @@ def test_one_sender_is_needed_and_a_broken_one_is_not_told_as_a_missing_one(
         Settings.model_validate({"senders": senders})
     found = [".".join(map(str, item["loc"])) for item in caught.value.errors()]
     assert found == fields
+
+
+@pytest.mark.rule("H-7")
+def test_a_rate_is_what_the_settings_tell_or_is_not_known() -> None:
+    assert RatedSender(clinic="c1").per_second is None
+    assert RatedSender(clinic="c1", per_second=0.5).per_second == 0.5
+    with pytest.raises(ValidationError):
+        RatedSender(clinic="c1", per_second=0)

@@ -22,7 +22,10 @@ from adapters.messaging.sms_smpp import (
 from gateway.core.events import Failure, Receipt
 from gateway.core.model import Channel
 from gateway.errors import InvalidInput
-from gateway.ports.messaging import SendError
+from gateway.ports.messaging import (
+    Scope,
+    SendError,
+)
 from tests.adapters.messaging.smpp_support import NUMBER, config, line, until
 from tests.adapters.support import CONTENT, PATIENT, START, ManualClock, outgoing
 
@@ -136,6 +139,7 @@ def test_a_status_means(status: int, failure: Failure, pause: int | None, alert:
     found = caught.value
     assert (found.failure, found.retry_after_s, found.alert) == (failure, pause, alert)
     assert found.code == f"0x{status:02x}"
+    assert (found.scope is Scope.SENDER) == (pause is not None)
 
 
 def test_a_response_that_cannot_be_read_leaves_the_outcome_unknown() -> None:

@@ -7,6 +7,7 @@ import pytest
 from adapters.http import HttpResponse
 from adapters.messaging.telegram_codes import failure_of
 from gateway.core.events import Failure
+from gateway.ports.messaging import Scope
 
 IMPOSSIBLE, REJECTED, TEMPORARY = Failure.IMPOSSIBLE, Failure.REJECTED, Failure.TEMPORARY
 
@@ -61,3 +62,10 @@ def test_too_many_requests_wait_as_long_as_is_asked(
 def test_without_a_document_the_status_speaks() -> None:
     assert failure_of({}, HttpResponse(503)).failure is TEMPORARY
     assert failure_of({}, HttpResponse(302)).failure is REJECTED
+
+
+@pytest.mark.rule("H-2", "H-7")
+@pytest.mark.parametrize(("code", "scope"), [(429, Scope.SENDER), (500, Scope.RECIPIENT)])
+def test_too_many_messages_hold_up_the_whole_bot(code: int, scope: Scope) -> None:
+    document = {"ok": False, "error_code": code, "description": "Too Many Requests"}
+    assert failure_of(document, HttpResponse(code)).scope is scope

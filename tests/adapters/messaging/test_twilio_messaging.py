@@ -32,7 +32,7 @@ from gateway.core.events import Failure, Receipt
 from gateway.core.model import Answer, Channel
 from gateway.errors import Forbidden, InvalidInput, Unauthenticated
 from gateway.ports.messaging import InboundMessage, InboundReceipt, SendError
-from gateway.ports.webhook import RawRequest
+from gateway.ports.webhook import Acknowledging, RawRequest
 from tests.adapters.support import (
     CONTENT,
     PATIENT,
@@ -175,10 +175,10 @@ SHAPES: dict[str, list[InboundMessage | InboundReceipt]] = {
     "sms_of_service": [message()],
     "sms_from_a_name": [],
     "sms_empty": [message(text=None)],
-    "sms_opt_out_stop": [message(text="Stop")],
-    "sms_opt_out_quit": [message(text="STOP")],
+    "sms_opt_out_stop": [message(text="Stop", by_provider=True)],
+    "sms_opt_out_quit": [message(text="STOP", by_provider=True)],
     "sms_opt_out_cancel": [message(text="CANCEL")],
-    "sms_opt_in": [message(text="START")],
+    "sms_opt_in": [message(text="START", by_provider=True)],
     "sms_help": [message(text="HELP")],
     "sms_to_nobody": [message(sender="twilio:+15550100999")],
     "mms": [message("media", None)],
@@ -463,7 +463,7 @@ FAILURES: list[tuple[HttpResponse, Failure | None, str, int | None, bool]] = [
     (answer(403), Failure.REJECTED, "http_403", None, True),
     (answer(400, {"code": 21211}), Failure.IMPOSSIBLE, "21211", None, False),
     (answer(400, {"code": 21614}), Failure.IMPOSSIBLE, "21614", None, False),
-    (answer(400, {"code": 21610}), Failure.REJECTED, "21610", None, False),
+    (answer(400, {"code": 21610}), Failure.OPTED_OUT, "21610", None, False),
     (answer(400, {"code": 63016}), Failure.TEMPORARY, "63016", None, False),
     (answer(400, {"code": 21408}), Failure.REJECTED, "21408", None, True),
     (answer(400, {"code": 21617}), Failure.REJECTED, "21617", None, True),
@@ -560,3 +560,16 @@ def test_capabilities_tell_what_each_channel_can() -> None:
     assert not SMS_CAPABILITIES.buttons_max
     assert WHATSAPP_CAPABILITIES.buttons_max == 3
     assert WHATSAPP_CAPABILITIES.receipts - SMS_CAPABILITIES.receipts == {Receipt.READ}
+
+
+async def test_a_message_is_answered_with_twiml_that_says_nothing_and_a_status_with_nothing() -> (
+    None
+):
+    client = HttpClient()
+    sms = TwilioMessaging(Channel.SMS, config(), client, ManualClock(), PUBLIC)
+    assert isinstance(sms, Acknowledging)
+    inbound = sms.taken(raw(b"", url=f"{PUBLIC}/hooks/twilio/messages"))
+    assert (inbound.status, inbound.body, inbound.content_type) == (200, "<Response/>", "text/xml")
+    status = sms.taken(raw(b"", url=f"{PUBLIC}/hooks/twilio/messages/status?attempt=1"))
+    assert (status.status, status.body) == (204, "")
+    await client.close()

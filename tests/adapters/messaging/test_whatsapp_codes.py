@@ -6,6 +6,7 @@ import pytest
 
 from adapters.messaging.whatsapp_codes import _CLASSES, MEANING, meaning_of
 from gateway.core.events import Failure
+from gateway.ports.messaging import Scope
 
 
 def test_a_code_stands_in_one_class_only() -> None:
@@ -29,3 +30,20 @@ def test_what_may_pass_is_tried_again(code: int) -> None:
 def test_what_needs_an_operator_alerts(code: int) -> None:
     assert meaning_of(code) == meaning_of(code, 500)
     assert meaning_of(code).alert
+
+
+@pytest.mark.rule("H-2", "H-7")
+@pytest.mark.parametrize(
+    ("code", "scope"),
+    [
+        (130429, Scope.SENDER),
+        (4, Scope.SENDER),
+        (80007, Scope.SENDER),
+        (131056, Scope.RECIPIENT),
+        (131000, None),
+    ],
+)
+def test_throughput_concerns_the_number_and_pairs_the_recipient(
+    code: int, scope: Scope | None
+) -> None:
+    assert meaning_of(code, 429).scope is scope
