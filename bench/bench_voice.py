@@ -69,8 +69,10 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(kind: str, settings: dict[str, Any], lines: int) -> AsyncIterator[Bench]:
-    """Start telephones of a kind and a trunk with so many lines."""
+async def bench(
+    kind: str, settings: dict[str, Any], lines: int, *, pace: float = 200.0
+) -> AsyncIterator[Bench]:
+    """Start telephones of a kind and a trunk with so many lines and calls a second."""
     cards = -(-lines // LINES_PER_CARD) + 1
     phones = await asyncio.create_subprocess_exec(
         sys.executable, str(PHONES), kind, json.dumps(settings),
@@ -88,7 +90,8 @@ async def bench(kind: str, settings: dict[str, Any], lines: int) -> AsyncIterato
                 "trunks": [{"name": "bench", "caller": "+74950000001", "lines": lines,
                             "proxy": f"127.0.0.1:{port}", "per_second": 200}],
             })  # fmt: skip
-            trunks = SipTrunks(config)
+            paced = config.trunks[0].model_copy(update={"per_second": pace})  # settings allow 200
+            trunks = SipTrunks(config.model_copy(update={"trunks": (paced,)}))
             running = asyncio.create_task(trunks.run())
             try:
                 yield Bench(trunks.trunks[0], phones)
@@ -211,7 +214,7 @@ async def start_all_cards(trunk: SipTrunk, lines: int) -> None:
 async def setups(cards: int, seconds: float) -> None:
     lines = cards * LINES_PER_CARD
     done: Counter[str] = Counter()
-    async with bench("setups", {}, lines) as setting:
+    async with bench("setups", {}, lines, pace=1000.0) as setting:
         await start_all_cards(setting.trunk, lines)
         over = asyncio.Event()
 
