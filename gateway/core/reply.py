@@ -12,22 +12,23 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+from gateway.core.reply_names import SIGNED_NAMES_MAX, is_greeted, is_signed, signature
 from gateway.core.reply_signs import (
+    CALL_STEMS,
     DEVICES,
-    NAME_ENDINGS,
-    NAMES,
+    MESSAGES,
     NUMBER_OBJECTS,
     NUMBER_SIGNS,
+    NUMBERED,
     OPTION_STEMS,
-    PATRONYMIC_ENDINGS,
+    PREFERENCES,
     SIGNS,
     TIME_WORDS,
 )
-from gateway.core.reply_text import Gap, Token, cut, fold
-from gateway.core.reply_words import PHRASES, WORDS, Kind
+from gateway.core.reply_text import Gap, Token, cut, fold, retyped
+from gateway.core.reply_words import PHRASES, Kind
 
 TEXT_CHARS_MAX: Final = 4096  # a WhatsApp message holds no more; what is longer is never an action
-SIGNED_NAMES_MAX: Final = 4  # «с уважением, Иванова Анна Петровна»
 GREETED_NAMES_MAX: Final = 3
 DEVICE_WORDS_MAX: Final = 8  # «отправлено из мобильной Почты Mail.ru для Android»
 
@@ -64,16 +65,31 @@ class _Item:
 def read_reply(text: str) -> Reading:
     """Return what the written answer means (U-1 to U-6); total and linear for any string."""
     message = fold(text[:TEXT_CHARS_MAX])
-    items = _classify(list(cut(message)))
-    reading = _decide(items, asks="?" in message)
+    reading = _read(message)
+    if reading.meaning is Meaning.UNKNOWN and "?" not in message:
+        reading = next(filter(_is_answer, map(_read, retyped(message))), reading)
     if len(text) > TEXT_CHARS_MAX and reading.meaning is not Meaning.UNKNOWN:
         return Reading(Meaning.AMBIGUOUS, reading.matched)
     return reading
 
 
+def _read(message: str) -> Reading:
+    return _decide(_classify(list(cut(message))), asks="?" in message)
+
+
+def _is_answer(reading: Reading) -> bool:
+    """Return whether a retyped message answers; a single letter is too little for that."""
+    return reading.meaning not in (Meaning.UNKNOWN, Meaning.AMBIGUOUS) and all(
+        len(piece) > 1 for piece in reading.matched
+    )
+
+
 # --- Pieces: the longest phrases, each of one kind --------------------------------------------
 
 _PHRASE_WORDS_MAX: Final = max(map(len, PHRASES))
+_PLEAS: Final = frozenset({"пожалуйста", "please", "pls", "plz", "плиз", "плз", "пжл", "пж"})
+_OVER_COMMAS: Final = frozenset({Kind.DOUBT, Kind.COURTESY})
+_INTRODUCED_BY: Final = frozenset({"это", "я"})  # «это Иванова Мария»
 _DIGITS: Final = {"0": Kind.ZERO, "1": Kind.ONE, "2": Kind.TWO, "3": Kind.THREE}
 
 
@@ -85,11 +101,23 @@ def _classify(tokens: list[Token]) -> list[_Item]:
         if _is_number_sign(tokens, at):
             at += 1
             continue
+        signed = signature(tokens, at, opens=_opens(items))
+        if signed:
+            named = items.pop() if items and items[-1].text in _INTRODUCED_BY else None
+            gap = named.gap if named else tokens[at].gap
+            items.append(_Item(Kind.COURTESY, tokens[at].text, gap))
+            at += signed
+            continue
         item, size = _piece(tokens, at)
         items.append(item)
         at += size
         at += _tail(item.kind, tokens[at:]) if item.kind in _TAILS else 0
     return items
+
+
+def _opens(items: list[_Item]) -> bool:
+    """Return whether nothing was said yet but a greeting or a «это», «я»."""
+    return all(item.kind in _COURTESIES or item.text in _INTRODUCED_BY for item in items)
 
 
 def _is_number_sign(tokens: list[Token], at: int) -> bool:
@@ -103,20 +131,37 @@ def _is_number_sign(tokens: list[Token], at: int) -> bool:
 def _piece(tokens: list[Token], at: int) -> tuple[_Item, int]:
     """Return the longest phrase at this place, or the single token, and its length.
 
-    A comma ends a phrase, except a doubtful one: «ага, конечно».
+    A «пожалуйста» inside a phrase does not break it: «снимите, пожалуйста, запись».
     """
     token = tokens[at]
-    words, unbroken = [token.text], 1
-    for following in tokens[at + 1 : at + _PHRASE_WORDS_MAX]:
-        if following.gap is Gap.STOP:
-            break
-        words.append(following.text)
-        unbroken += following.gap is Gap.SPACE and unbroken == len(words) - 1
-    for size in range(len(words), 0, -1):
-        kind = PHRASES.get(tuple(words[:size]))
-        if kind is not None and (size <= unbroken or kind is Kind.DOUBT):
-            return _Item(kind, " ".join(words[:size]), token.gap), size
-    return _Item(_single(token.text), token.text, token.gap), 1
+    found = max(_phrase(tokens, at, pleas=False), _phrase(tokens, at, pleas=True))
+    if not found[0]:
+        return _Item(_single(token.text), token.text, token.gap), 1
+    size, words = found
+    return _Item(PHRASES[words], " ".join(words), token.gap), size
+
+
+def _phrase(tokens: list[Token], at: int, *, pleas: bool) -> tuple[int, tuple[str, ...]]:
+    """Return how many tokens the longest phrase takes, and its words; `pleas` are passed over.
+
+    A comma ends a phrase, except a doubtful or a polite one: «ага, конечно», «хорошо, что
+    напомнили».
+    """
+    words, unbroken, passed = [tokens[at].text], 1, False
+    best: tuple[int, tuple[str, ...]] = (0, ())
+    end = at
+    while True:
+        kind = PHRASES.get(tuple(words))
+        if kind is not None and (len(words) == unbroken or kind in _OVER_COMMAS):
+            best = (end + 1 - at, tuple(words))
+        end += 1
+        while pleas and end < len(tokens) and tokens[end].text in _PLEAS:
+            end, passed = end + 1, tokens[end].gap is not Gap.STOP
+        if len(words) == _PHRASE_WORDS_MAX or end >= len(tokens) or tokens[end].gap is Gap.STOP:
+            return best
+        unbroken += (passed or tokens[end].gap is Gap.SPACE) and unbroken == len(words)
+        words.append(tokens[end].text)
+        passed = False
 
 
 def _single(text: str) -> Kind:
@@ -136,31 +181,14 @@ def _tail(kind: Kind, tokens: list[Token]) -> int:
     return 0 if kind is Kind.FAREWELL and size < len(tokens) else size
 
 
-def _is_greeted(token: Token) -> bool:
-    text = token.text
-    return not token.newline and (text in NAMES or text.endswith(PATRONYMIC_ENDINGS))
-
-
-def _is_signed(token: Token) -> bool:
-    if len(token.text) == 1 and token.titled:
-        return True
-    if token.text in WORDS:
-        return False
-    latin = (
-        token.text.isascii() and token.text.isalpha() and not token.text.startswith(OPTION_STEMS)
-    )
-    shaped = token.text.endswith(NAME_ENDINGS) or latin
-    return token.text in NAMES or (token.titled and shaped)
-
-
 def _is_device(token: Token) -> bool:
     text = token.text
     return not token.newline and (text in DEVICES or text[-1].isdigit() or len(text) == 1)
 
 
 _TAILS: Final = {
-    Kind.GREETING: (GREETED_NAMES_MAX, _is_greeted),
-    Kind.FAREWELL: (SIGNED_NAMES_MAX, _is_signed),
+    Kind.GREETING: (GREETED_NAMES_MAX, is_greeted),
+    Kind.FAREWELL: (SIGNED_NAMES_MAX, is_signed),
     Kind.SENT_FROM: (DEVICE_WORDS_MAX, _is_device),
 }
 
@@ -191,13 +219,15 @@ _EXCUSES: Final = frozenset({Kind.WANT, Kind.REASON, Kind.SAD, Kind.CANNOT, Kind
 _COMPANIONS: Final = {
     Meaning.CONFIRM: _HARMLESS | {Kind.COME, Kind.WEAK},
     Meaning.RESCHEDULE: _HARMLESS | _EXCUSES | {Kind.WISH},
-    Meaning.CANCEL: _HARMLESS | _EXCUSES,
+    Meaning.CANCEL: _HARMLESS | _EXCUSES | {Kind.NEEDLESS},
     Meaning.REPEAT: _COURTESIES | {Kind.PRONOUN, Kind.CHOICE, Kind.LOST},
     Meaning.OPT_OUT: _COURTESIES | {Kind.PRONOUN, Kind.OPT_OUT_REST, Kind.SAD, Kind.WANT},
     Meaning.OPT_IN: _COURTESIES | {Kind.PRONOUN},
 }
 # Kinds that speak of the question: without an answer they are asked again (U-4), else U-5.
-_TELLING: Final = frozenset(_VOTES) | {Kind.WEAK, Kind.CANNOT, Kind.NO, Kind.DOUBT, Kind.NUMBER}
+_TELLING: Final = frozenset(_VOTES) | {
+    Kind.WEAK, Kind.CANNOT, Kind.NEEDLESS, Kind.NO, Kind.DOUBT, Kind.NUMBER,
+}  # fmt: skip
 # What may touch a digit. Beside anything else it may be a quantity, a date, a time (U-4).
 _BESIDE_NUMBER: Final = _COURTESIES | frozenset(_VOTES) | {Kind.CHOICE, Kind.WEAK, Kind.SAD}
 # What may stand in a message that says its action by the digit only.
@@ -235,7 +265,15 @@ def _only_meaning(items: list[_Item]) -> Meaning | None:
     (meaning,) = meanings
     if any(item.kind not in _VOTES and item.kind not in _COMPANIONS[meaning] for item in items):
         return None
-    checks = (_numbers_stand_alone, _refusals_agree, _no_leads, _other_time_is_asked)
+    checks = (
+        _numbers_stand_alone,
+        _refusals_agree,
+        _no_leads,
+        _other_time_is_asked,
+        _needless_is_the_visit,
+        _no_number_of_something,
+        _no_other_way_is_asked,
+    )
     return meaning if all(check(items) for check in checks) else None
 
 
@@ -256,6 +294,25 @@ def _numbers_stand_alone(items: list[_Item]) -> bool:
         or not {left.kind, right.kind} & _NUMBERS
         for left, right in pairwise(items)
     )
+
+
+def _no_number_of_something(items: list[_Item]) -> bool:
+    """Return whether no number is the name of something beside it: «клиника № 3», «1 клиника»."""
+    said = [item for item in items if item.kind is not Kind.CHOICE]
+    return not any(
+        {left.kind, right.kind} & _NUMBERS
+        and right.gap is Gap.SPACE
+        and {left.text, right.text} & NUMBERED
+        for left, right in pairwise(said)
+    )
+
+
+def _no_other_way_is_asked(items: list[_Item]) -> bool:
+    """Return whether an opt-out asks for no other way: «не звоните, лучше смс» (U-6)."""
+    stopped = " ".join(item.text for item in items if item.kind is Kind.OPT_OUT)
+    asked = {item.text for item in items if item.kind is not Kind.OPT_OUT}
+    calls = any(stem in stopped for stem in CALL_STEMS)
+    return not stopped or not (asked & PREFERENCES or (calls and asked & MESSAGES))
 
 
 _REFUSALS: Final = frozenset({Kind.CANNOT, Kind.ABSENT})
@@ -318,13 +375,26 @@ def _other_time_is_asked(items: list[_Item]) -> bool:
         return True
     if Kind.NEUTRAL in kinds and Kind.WANT not in kinds:
         return False
-    clauses: list[set[Kind]] = [set()]
+    taken = _REFUSALS | {Kind.REASON}  # «в другой день работаю»
+    clauses = [{item.kind for item in clause} for clause in _clauses(items)]
+    return not any(Kind.OTHER_TIME in clause and clause & taken for clause in clauses)
+
+
+def _needless_is_the_visit(items: list[_Item]) -> bool:
+    """Return whether «не нужна» is said of the visit, not of what is asked: «отмена не нужна»."""
+    return not any(
+        Kind.NEEDLESS in {item.kind for item in clause} and any(map(_is_refusable, clause))
+        for clause in _clauses(items)
+    )
+
+
+def _clauses(items: list[_Item]) -> list[list[_Item]]:
+    clauses: list[list[_Item]] = [[]]
     for item in _without_courtesies(items):
         if item.gap is not Gap.SPACE:
-            clauses.append(set())
-        clauses[-1].add(item.kind)
-    taken = _REFUSALS | {Kind.REASON}  # «в другой день работаю»
-    return not any(Kind.OTHER_TIME in clause and clause & taken for clause in clauses)
+            clauses.append([])
+        clauses[-1].append(item)
+    return clauses
 
 
 def _no_leads(items: list[_Item]) -> bool:

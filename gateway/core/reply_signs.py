@@ -12,7 +12,7 @@ _SIGNS: Final[dict[Kind, str]] = {
     "❤🧡💛💚💙💜🤍💕💖💗💓💞💘💝💐🌹🌷🌸🌺🌻🌼🍀☀🌞✨🎉🔥⭐🌟",
     Kind.SAD: "😔😞😢😭😥😓🙁☹😟😩😫😪😿💔🤒🤕🤧😷🥺",
     # The last are what a chat strikes text through with.
-    Kind.DOUBT: "👎❌✖❎✗✘🚫⛔🛑🙅🤷🤔😕😡🤬😠😤🙄😒🤨🤞🖕💩~"
+    Kind.DOUBT: "👎❌✖❎✗✘🚫⛔🛑🙅🤷🤔😕😡🤬😠😤🙄😒🤨🤞🖕💩~±"
     "\u0335\u0336\u0337\u0338\u20d2\u20d3\u20e0\u20e5\u20eb",
 }
 
@@ -57,6 +57,15 @@ NAME_ENDINGS: Final = (
     "ов", "ова", "ев", "ева", "ин", "ина", "ын", "ына", "ский", "ская", "цкий", "цкая", "ко",
     "ук", "юк", "як", "ян", "дзе", "швили", "вич", "вна", "чна", "нич",
 )  # fmt: skip
+# Those that hardly another word has, and the words that have them.
+SURNAME_ENDINGS: Final = ("ов", "ова", "ев", "ева", "енко")  # also without a first name beside
+FULL_NAME_ENDINGS: Final = (*SURNAME_ENDINGS, "ский", "ская", "цкий", "цкая", "ин", "ина", "ко")
+_NO_SURNAMES: Final = """
+    снова слова основа корова основ здоров нездоров часов врачов каков таков анализов вопросов
+    документов результатов половина причина машина картина вакцина мужчина женщина господин один
+    королева хлев напев посев ленина кирова
+    """
+NO_SURNAMES: Final = frozenset(_NO_SURNAMES.split())
 PATRONYMIC_ENDINGS: Final = ("ович", "евич", "овна", "евна", "ична", "инична", "ьич")
 
 # What follows «отправлено с» / "sent from my".
@@ -70,6 +79,15 @@ DEVICES: Final = frozenset(_DEVICES.split())
 
 # Number words that beside a verb are its object: «отмените третью» is a third visit.
 NUMBER_OBJECTS: Final = frozenset({"одну", "первую", "вторую", "третью"})
+
+# What has a number itself: «клиника 3», «доктор номер 1» are no options.
+_NUMBERED: Final = "клиника доктор врач регистратура администратор робот clinic doctor dr team"
+NUMBERED: Final = frozenset(_NUMBERED.split())
+
+# What speaks of messages only, and the stems of what speaks of calls only.
+MESSAGES: Final = frozenset({"сообщения", "сообщение", "смс", "sms", "messages", "text", "texts"})
+CALL_STEMS: Final = ("звон", "call")
+PREFERENCES: Final = frozenset({"лучше", "давайте лучше", "i prefer", "i prefer to", "i'd rather"})
 
 # What surrounds a clock time that names a visit (Z-10).
 TIME_WORDS: Final = frozenset(

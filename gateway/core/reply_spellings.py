@@ -53,7 +53,21 @@ _SPELLINGS: Final = """
     navernoe=наверное, mozhet=может, byt=быть, vozmozhno=возможно, hochu=хочу, khochu=хочу,
     proshu=прошу, nado=надо, nuzhno=нужно, nujno=нужно, otpisatsya=отписаться,
     otpisatsia=отписаться, otpishite=отпишите, menya=меня, zapisi=записи, tochno=точно,
-    moyu=мою, moi=мой, moy=мой, vsyo=все, vse=все, sile=силе, aga=ага, ugu=угу, okei=окей, okej=окей
+    moyu=мою, moi=мой, moy=мой, vsyo=все, vse=все, sile=силе, aga=ага, ugu=угу,
+    okei=окей, okej=окей, адин=один, одын=один,
+    підтверджую=подтверждаю, пидтверджую=подтверждаю, підтверджуємо=подтверждаем,
+    підтвердити=подтвердить, підтвердження=подтверждение, згоден=согласен, згодна=согласна,
+    обовязково=обязательно, обов'язково=обязательно, звичайно=конечно,
+    дякую=спасибо, дякуємо=спасибо, спасибі=спасибо, вибачте=извините, перепрошую=извините,
+    вітаю=здравствуйте, ні=нет, прийдемо=придем, будемо=будем, приіду=приеду,
+    скасувати=отменить, скасуйте=отмените, скасовую=отменяю, скасування=отмена,
+    відмініть=отмените, відмінити=отменить, відміна=отмена,
+    перенесіть=перенесите, перенесення=перенос, інший=другой, інше=другое,
+    иә=да, келемін=приду, келемин=приду, келеміз=придем, барамын=приду,
+    растаймын=подтверждаю, келмеймін=не приду, келмеймин=не приду, бармаймын=не приду,
+    келмейміз=не придем, жоқ=нет, рақмет=спасибо,
+    әйе=да, киләм=приду, киләбез=придем, килмим=не приду, килмибез=не придем,
+    юк=нет, рәхмәт=спасибо, kelaman=приду, kelmayman=не приду, rahmat=спасибо
 """
 
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -265,7 +279,7 @@ REAL_WORDS: Final = COMMON_WORDS | frozenset(_OTHER_WORDS.split())
 FUZZY_LETTERS_MIN: Final = 6
 _FUZZY_KINDS: Final = frozenset(Kind) - {
     Kind.SENT_FROM, Kind.FAREWELL, Kind.COME, Kind.WISH, Kind.REASON, Kind.LOST,
-    Kind.OPT_OUT, Kind.OPT_OUT_REST, Kind.DOUBT,
+    Kind.OPT_OUT, Kind.OPT_OUT_REST, Kind.DOUBT, Kind.NEEDLESS,
 }  # fmt: skip
 _FUZZY_PHRASES: Final = [words for words, kind in PHRASES.items() if kind in _FUZZY_KINDS]
 # Rarely used, and nearer to «отменили», «перенесли» misspelt than to themselves. Nor those with

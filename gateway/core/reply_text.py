@@ -106,7 +106,10 @@ def _without_quotes(text: str) -> str:
 
 _TOKEN: Final = re.compile(
     r"""
-      (?P<smile> (?<!\w)[:;=]-?[dpр](?!\w) | (?<!\w)[xх][dд]+(?!\w) )
+      (?P<plusminus> [+][/]?[-−–](?![^\W_])         # "+-", not "+ - подтверждаю"
+                   | [+][^\S\n]*(?:и|или)?[^\S\n]*[-−–][^\S\n]*$ | [-−–][/]?[+](?!\d) )
+    | (?P<sure> (?:(?<!\w)на[ ])?(?<!\d)100[ ]?%(?!\w) )
+    | (?P<smile> (?<!\w)[:;=]-?[dpр](?!\w) | (?<!\w)[xх][dд]+(?!\w) )
     | (?P<minus> (?<!\w)[-−–]\d+ )                     # "-1" is no 1, "- 1" and "вариант-1" are
     | (?P<ordinal> [123]-?(?:й|ый|ой|ий|я|ая|ья|ю|ую|ью)(?![^\W_])
                  | (?:1st|2nd|3rd)(?=[ ](?:option|one|choice|variant)\b) )
@@ -155,10 +158,33 @@ def _punctuation(match: re.Match[str], text: str) -> Gap | None:
     return Gap.SPACE if sign in _SILENT or category in _SILENT_CATEGORIES else None
 
 
+# The keys of the two keyboards, in the order of the Russian one.
+_KEYS_RU: Final = "ёйцукенгшщзхъфывапролджэячсмитьбю."
+_KEYS_EN: Final = "`qwertyuiop[]asdfghjkl;'zxcvbnm,./"
+_RETYPED: Final = (
+    str.maketrans(_KEYS_EN.upper() + _KEYS_EN, _KEYS_RU.upper() + _KEYS_RU),
+    str.maketrans({en: ru for en, ru in zip(_KEYS_EN, _KEYS_RU, strict=True) if en.isalpha()}),
+    str.maketrans(_KEYS_RU, _KEYS_EN),
+)
+
+
+def retyped(text: str) -> Iterator[str]:
+    """Return what the keys that were pressed say on the other keyboard: "ghble" is «приду»."""
+    if len(_scripts(text)) == 1:
+        for table in _RETYPED:
+            other = text.casefold().translate(table)
+            if other != text and len(_scripts(other)) == 1:
+                yield other.replace("ё", "е")
+
+
 def _words(match: re.Match[str], gap: Gap, *, newline: bool) -> Iterator[Token]:
     """Return the token; a word is read through its misspellings, and may be two run together."""
     raw = match.group()
-    if match.lastgroup == "ordinal":
+    if match.lastgroup == "sure":
+        yield Token("стопроцентно", gap, newline=newline)
+    elif match.lastgroup == "plusminus":
+        yield Token("±", gap, newline=newline)
+    elif match.lastgroup == "ordinal":
         yield Token(raw[0], gap, newline=newline)
     elif match.lastgroup != "word":
         yield Token(re.sub(r"\s", "", raw), gap, newline=newline)

@@ -7,6 +7,21 @@ A phrase stands for exactly one kind; `reply` decides which kinds may stand toge
 from enum import StrEnum
 from typing import Final
 
+from gateway.core.reply_lists import (
+    CAN,
+    CANNOT,
+    COME,
+    COMING,
+    DAYS_FROM,
+    DAYS_TO,
+    GO,
+    SPECIALISTS,
+    TO_OTHER_TIME,
+    VISIT_ACCUSATIVE,
+    VISIT_DATIVE,
+    each,
+)
+
 
 class Kind(StrEnum):
     """What a piece of a reply says about the question (1 confirm, 2 reschedule, 3 cancel, 0)."""
@@ -25,6 +40,7 @@ class Kind(StrEnum):
     WISH = "wish"  # to Friday, to the evening: beside reschedule
     REASON = "reason"  # I am ill: beside reschedule and cancel
     SAD = "sad"  # an emoji
+    NEEDLESS = "needless"  # «не актуально», «запись не нужна»: beside cancel
     CANNOT = "cannot"  # «не смогу»: either of the two, so asked again when alone (U-4)
     LOST = "lost"  # «не понял»: beside repeat
     # Options (U-2, U-3).
@@ -52,53 +68,6 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-def _each(heads: str, tails: str) -> str:
-    """Return every head with every tail, as one comma-separated list of phrases."""
-    return ", ".join(f"{head} {tail}" for head in heads.split(",") for tail in tails.split(","))
-
-
-_VISIT_ACCUSATIVE: Final = "запись, прием, визит, встречу, посещение, консультацию, бронь"
-_VISIT_DATIVE: Final = "врачу, доктору, специалисту, вам, нему, ней"
-
-# «другой день» in every way it is asked for; «в другой раз» is a polite refusal and not here.
-_OTHER_TIME: Final = ", ".join(
-    (
-        _each(
-            "другой, иной, какой-нибудь другой, любой другой, другой любой, следующий, другой рабочий",
-            "день",
-        ),
-        _each("другое, иное, любое другое, другое удобное", "время, число"),
-        _each("другую, иную, любую другую", "дату, неделю"),
-        "другие дни, другой месяц, более позднее время, более раннее время, более поздний срок",
-        "более позднюю дату, более раннюю дату, другой срок",
-    )
-)
-_TO_OTHER_TIME: Final = ", ".join((_OTHER_TIME, _each("на, в", _OTHER_TIME)))
-
-_DAYS_TO: Final = """
-    понедельник, вторник, среду, четверг, пятницу, субботу, воскресенье, выходные, выходной,
-    выходной день, будни, утро, день, вечер, обед, послезавтра, следующую неделю,
-    следующий понедельник, следующий вторник, следующую среду, следующий четверг,
-    следующую пятницу, следующую субботу, следующее воскресенье, следующий месяц, неделю,
-    неделю позже, попозже, пораньше, потом, позже, раньше, январь, февраль, март, апрель, май,
-    июнь, июль, август, сентябрь, октябрь, ноябрь, декабрь, ближайшее время, ближайший день,
-    ближайшую дату, ближайшие дни, удобное время, первую половину дня, вторую половину дня,
-    утреннее время, вечернее время, день раньше, день позже, час позже, час раньше,
-    любой день, любое время, любую дату, любое свободное время, свободное время"""
-_DAYS_FROM: Final = (
-    "понедельника, вторника, среды, четверга, пятницы, субботы, завтра, завтрашнего дня"
-)
-
-_COME: Final = "приду, прийду, придем, прийдем, приеду, приедем, буду, будем, явлюсь, явимся"
-_GO: Final = "иду, идем, пойду, пойдем, еду, едем, поеду, поедем"
-_COMING: Final = "прийти, приехать, подойти, подъехать, быть, явиться, попасть, посетить"
-_CAN: Final = "смогу, сможем"
-_CANNOT: Final = """
-    не смогу, не сможем, не могу, не можем, не получится, не получается, не выйдет, не успею,
-    не успеем, не успеваю, не успеваем, не смог, не смогла, не выходит, никак не смогу,
-    никак не могу, уже не смогу, завтра не смогу, завтра не могу, завтра не получится,
-    завтра не получается, нет возможности, не имею возможности"""
-
 # Every phrase of every kind. A phrase that is nowhere else is unknown, and an unknown word
 # beside an option stops it (U-4): leave out what could mean two things.
 _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
@@ -121,20 +90,28 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         вам большое, вам спасибо, заранее благодарю, заранее благодарна, заранее благодарен, благодарю вас, мерси, спасибо
         за понимание, спасибо за информацию, благодарю за понимание, с благодарностью, рахмет, рахмат, еще раз спасибо,
         спасибо еще раз, еще раз извините, еще раз здравствуйте, еще раз добрый день""",
-        _each(
+        each(
             "спасибо за, большое спасибо за, спасибо вам за, спасибо большое за, благодарю за, "
             "благодарю вас за",
             "напоминание, сообщение, звонок, информацию, заботу, предупреждение, уведомление, "
             "внимание, оповещение, понимание, помощь, приглашение, ответ, смс, беспокойство",
         ),
+        each(
+            "буду, буду вам, буду очень, будем, была бы, был бы",
+            "благодарна, благодарен, признательна, признателен",
+        ),
         """thanks, thank you, thx, tnx, thnx, ty, thank u, thank you very much, thank you so much, thanks a lot, many thanks,
         thanks so much, thanks very much, thanks in advance, thank you in advance, cheers, much appreciated, thanks again,
         thank you again, sorry again, appreciate it, i appreciate it""",
-        _each(
+        each(
             "что, спасибо что, спасибо вам что, благодарю что, спасибо большое что",
             "напомнили, предупредили, сообщили, позвонили, написали, напоминаете",
         ),
-        _each(
+        each(  # «хорошо, что напомнили» is no «хорошо»
+            "хорошо что, хорошо что вы, как хорошо что, отлично что",
+            "напомнили, предупредили, сообщили, позвонили, написали, напоминаете",
+        ),
+        each(
             "thanks for, thank you for, thanks for the, thank you for the, thanks for your, "
             "thank you for your",
             "reminder, message, reminding, reminding me, letting me know, info, information, "
@@ -148,11 +125,12 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         извинить, приношу извинения, приношу свои извинения, сори, сорри, к сожалению, к большому сожалению, к моему
         сожалению, очень жаль, жаль, увы, сожалею, очень сожалею, мне очень жаль, мне жаль, за беспокойство, извините за
         беспокойство, за неудобства, извините за неудобства, простите за беспокойство, приносим извинения, не беспокойтесь,
-        не волнуйтесь, не переживайте, ну, ой, ах, эх, ох""",
+        не волнуйтесь, не переживайте, извините за поздний ответ, простите за поздний ответ, будь ласка, ну, ой, ах, эх,
+        ох""",
         """sorry, so sorry, very sorry, i'm sorry, im sorry, i am sorry, i'm so sorry, im so sorry, i am so sorry, apologies,
         my apologies, unfortunately, i apologize, we apologize, regretfully, sadly, excuse me, sorry for the inconvenience,
         sorry about that, sorry about this, sorry for that, sorry for this, sorry for the trouble, sorry to bother you, i'm
-        afraid, im afraid, oh""",
+        afraid, im afraid, oh, don't worry, do not worry""",
         # good wishes; «до завтра» and "see you" are not among them, they promise to come
         """до свидания, досвидания, всего доброго, всего хорошего, хорошего дня, хорошего вечера, хорошего вам дня, доброго вам
         дня, удачи, удачного дня, всего наилучшего, хороших выходных, будьте здоровы, с праздником, с наступающим, с новым
@@ -173,14 +151,14 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
     ),
     Kind.NEUTRAL: (
         """так, тогда, завтра, на завтра, завтрашний, завтрашнюю, завтрашнего, данный, данную, этот, эту, это, срочно, сообщаю,
-        сообщаем, присутствие, участие""",
-        _VISIT_ACCUSATIVE,
+        сообщаем, присутствие, участие, прибытие""",
+        VISIT_ACCUSATIVE,
         """записи, приема, визита, встречи, посещения, консультации, явку, явка, встреча, консультация, время приема, время
         визита, время записи, дату приема, дату визита, дату записи""",
-        _each("на, про, насчет, по поводу", _VISIT_ACCUSATIVE),
-        _each("на", "завтрашний прием, завтрашнюю запись, завтрашний визит, завтрашний день"),
-        _each("на прием к, на консультацию к, на визит к, на завтра к, к", _VISIT_DATIVE),
-        _each("у", "вас, врача, доктора, него, нее"),
+        each("на, про, насчет, по поводу", VISIT_ACCUSATIVE),
+        each("на", "завтрашний прием, завтрашнюю запись, завтрашний визит, завтрашний день"),
+        each("на прием к, на консультацию к, на визит к, на завтра к, к", VISIT_DATIVE),
+        each("у", "вас, врача, доктора, него, нее"),
         "на приеме, в клинике, в клинику, в поликлинике, в поликлинику, к вам на прием",
         """the, that's, thats, to you, tomorrow, tomorrow's, tomorrows, for tomorrow, so, well, then, appointment, appt, apt,
         visit, booking, reservation, consultation, my visit, for the appointment, for my appointment, to the appointment, to
@@ -198,10 +176,16 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.COME: (
         """вовремя, во время, без опозданий, без опоздания, в срок, своевременно, в назначенное время, в указанное время, к
         назначенному времени, к указанному времени, в это время, в назначенный час, в назначенный день, в указанный день,
-        как договаривались, как договорились, как и договаривались, как записана, как записан, как записаны, по записи, по
-        времени, точно, точно в срок, не опоздаю, не опоздаем, опаздывать не буду, там, уже там, с ребенком, с мужем, с
+        как договаривались, как договорились, как и договаривались, как условились, как записана, как записан, как записаны, по записи, по
+        времени, точно, точно в срок, не опоздаю, не опоздаем, опаздывать не буду, там, уже там, с ребенком, с мужем, с супругом, с супругой, с
         женой, с мамой, с папой, с дочкой, с дочерью, с сыном, с сыночком, с малышом, с бабушкой, с внуком, с внучкой, всей
-        семьей, лично, с удовольствием, все хорошо, все нормально""",
+        семьей, лично, с удовольствием, все хорошо, все нормально, жду встречи, ждем встречи, стопроцентно,
+        как штык, без вопросов""",
+        each("что", COME),  # «подтверждаю, что приду»
+        each(  # beside confirm only: the visit to cancel may be another one
+            "к, на прием к, на консультацию к",
+            SPECIALISTS,
+        ),
         """on time, in time, as planned, as scheduled, as agreed, at that time, at the time, at the scheduled time, with my
         son, with my daughter, with my husband, with my wife, with my child, with my mother, with my mom, there, happy to,
         looking forward, looking forward to it, for sure, glad to""",
@@ -210,22 +194,22 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         """хочу, хотим, хотел бы, хотела бы, хотели бы, хотелось бы, я бы хотела, я бы хотел, мы бы хотели, прошу, просим,
         прошу вас, просьба, большая просьба, убедительная просьба, убедительно прошу, надо, нужно, нужна, нужен, мне нужна,
         мне нужен, мне надо, мне нужно, нам надо, нам нужно, необходимо, требуется, придется, вынуждена, вынужден,
-        вынуждены, желаю, давайте, давайте лучше, лучше, решила, решил, решили""",
+        вынуждены, мне бы, нам бы, надо бы, нужно бы, желаю, давайте, давайте лучше, лучше, решила, решил, решили""",
         """i want to, want to, we want to, i'd like to, id like to, i would like to, would like to, we would like to, we'd like
         to, i need to, need to, we need to, i have to, have to, we have to, i must, i'll have to, i will have to, let's,
         lets, i wish to, wish to, i want, i need, we need, need, i prefer, i'd like, i would like, i prefer to, i'd prefer
         to, i'd rather, like to, better to, gotta, i've got to, i request to, i'm going to have to, going to have to""",
     ),
     Kind.WISH: (
-        _each("на", _DAYS_TO),
-        _each("в", "понедельник, вторник, среду, четверг, пятницу, субботу, воскресенье, выходные"),
-        _each("с", _DAYS_FROM),
-        _each("на", "любой понедельник, любую пятницу, любую субботу, конец недели, начало недели"),
+        each("на", DAYS_TO),
+        each("в", "понедельник, вторник, среду, четверг, пятницу, субботу, воскресенье, выходные"),
+        each("с", DAYS_FROM),
+        each("на", "любой понедельник, любую пятницу, любую субботу, конец недели, начало недели"),
         """попозже, пораньше, позже, раньше, чуть позже, немного позже, послезавтра, утром, вечером, днем, после обеда, до
         обеда, во второй половине дня, в первой половине дня, на следующей неделе, на той неделе, на этой неделе, через
         неделю, через месяц, в следующем месяце, по возможности, ближе к вечеру, с утра, на после обеда, на после
         праздников, после праздников, на после выходных, после выходных, на неделю вперед, на час, на день""",
-        _each(
+        each(
             "to, on, for",
             "monday, tuesday, wednesday, thursday, friday, saturday, sunday, next week, "
             "next month, next monday, next tuesday, next wednesday, next thursday, next friday, "
@@ -255,15 +239,26 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         emergency, emergency, i have a cold, i caught a cold, i have covid, covid, i have a fever, i'm away, i am away, i'll
         be away, due to illness, due to work, for personal reasons""",
     ),
-    Kind.CANNOT: (
-        _CANNOT,
-        _each(_CANNOT, _COMING),
-        _each(_CANNOT, _each(_COMING, "завтра, на прием, на запись, к вам, к врачу")),
-        _each(_CANNOT, _each("завтра, на прием, к вам", _COMING)),
-        _each(
-            _COMING, "не смогу, не сможем, не могу, не можем, не получится, не получается, не успею"
+    Kind.NEEDLESS: (
+        each("не, уже не, больше не, теперь не", "актуально, актуальна, нужна, нужен"),
+        each(
+            "запись, прием, визит, консультация, встреча, врач, доктор, она, он",
+            each(
+                "не, уже не, больше не, мне не, мне уже не, мне больше не",
+                "актуально, актуальна, актуален, нужна, нужен",
+            ),
         ),
-        _each(
+        "неактуально, уже неактуально, запись неактуальна, запись уже неактуальна",
+    ),
+    Kind.CANNOT: (
+        CANNOT,
+        each(CANNOT, COMING),
+        each(CANNOT, each(COMING, "завтра, на прием, на запись, к вам, к врачу")),
+        each(CANNOT, each("завтра, на прием, к вам", COMING)),
+        each(
+            COMING, "не смогу, не сможем, не могу, не можем, не получится, не получается, не успею"
+        ),
+        each(
             "i, we, i really, i just, we really",
             "can't come, cant come, can't make it, cant make it, cannot come, cannot make it, "
             "will not make it, will not be able to come, will not be able to make it, "
@@ -300,15 +295,15 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
     ),
     Kind.YES: (
         """да, ага, угу, ок, окей, окэй, о'кей, оке, оки, хорошо, согласен, согласна, согласны, обязательно, конечно,
-        разумеется, безусловно, естественно, непременно, плюс, так точно, смогу, сможем, а да, а хорошо, конечно же""",
+        разумеется, безусловно, естественно, непременно, плюс, плюсик, так точно, смогу, сможем, а да, а хорошо, конечно же""",
         """yes, yep, yeah, yup, yea, yess, y, ok, okay, okey, okie, o'key, sure, of course, absolutely, definitely, certainly,
         agreed, i agree, sounds good, will do, sure thing""",
     ),
     Kind.WEAK: (
         """ладно, договорились, принято, отлично, супер, прекрасно, замечательно, чудесно, верно, правильно, все верно, все
         правильно, все так, все понятно, все ясно, добро, есть, до завтра, до встречи, до скорой встречи, ждите, ждите меня,
-        ждите нас, без проблем, нет проблем, не проблема, все ок, все окей, готов, готова, актуально, запись актуальна, на
-        месте, помню, помню про запись, учту, да помню""",
+        ждите нас, без проблем, нет проблем, не проблема, все ок, все окей, готов, готова, актуально, все актуально, запись
+        актуальна, все отлично, все супер, все прекрасно, все замечательно, все в порядке, получится, на месте, все помню, в курсе, помню, помню про запись, учту, да помню""",
         """good, fine, great, perfect, excellent, cool, awesome, alright, all right, right, correct, no problem, no worries,
         see you, see ya, c u, cu, see you soon, i will, i can, will be, that works, works, that works for me, works for me,
         all good, it works, that's fine, wonderful, lovely, i remember""",
@@ -317,12 +312,14 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         """подтверждаю, подтверждаем, подтвердить, подтверждение, подтверждено, потверждаю, хочу подтвердить, хотела бы
         подтвердить, хотел бы подтвердить, хотим подтвердить, еще раз подтверждаю, приход подтверждаю, прибытие подтверждаю,
         подъеду, подъедем, подойду, подойдем, прибуду, прибудем, приходим, я в деле""",
-        _COME,
+        COME,
         "иду, идем, еду, едем, идем завтра, точно буду, точно приду, точно будем, точно придем",
-        _each(_CAN, _COMING),
-        _each(_CAN, _each("завтра", _COMING)),
+        each(CAN, COMING),
+        each("готова, готов", "прийти, приехать, быть, явиться"),
+        each(CAN, each("завтра", COMING)),
         """в силе, все в силе, запись в силе, остается в силе, прием в силе, визит в силе, все остается в силе, наша запись в
-        силе, да все в силе, планы в силе""",
+        силе, да все в силе, планы в силе, оставляем в силе, оставляю в силе, оставьте в силе, без изменений, все без
+        изменений, запись без изменений, оставьте без изменений, оставляем без изменений""",
         """confirm, confirmed, confirming, confirmation, i confirm, we confirm, i can confirm, want to confirm, i want to
         confirm, i'd like to confirm, i would like to confirm, would like to confirm, attending, will attend, i'll attend, i
         will attend, i'll be there, ill be there, i will be there, will be there, we'll be there, we will be there, i'll be
@@ -337,32 +334,32 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         перезапишите, перезаписать, перезаписаться, перезапись, перезапишите меня, перезапишите нас, передвинуть,
         передвиньте, сдвинуть, сдвиньте, отложить, отложите, давайте отложим, откладываю, перепланировать, переназначить,
         переназначьте""",
-        _each(
+        each(
             "запишите, запишите меня, запишите нас, записаться, записать, приду, придем, "
             "приеду, приедем, смогу, сможем, буду, давайте, подберите, подобрать, выбрать, назначьте, "
             "назначить, предложите, перенесите",
-            _TO_OTHER_TIME,
+            TO_OTHER_TIME,
         ),
-        _each(
+        each(
             "смогу прийти, смогу только, приду только, могу, могу прийти, могу только",
-            _TO_OTHER_TIME,
+            TO_OTHER_TIME,
         ),
-        _each(
+        each(
             "поменять, поменяйте, сменить, смените, изменить, измените",
             "время, дату, день, дату приема, время приема, дату визита, время визита, дату записи, время записи",
         ),
-        """reschedule, rescheduling, reschedule please, postpone, postpone it, move, move it, move my appointment, move the
+        """reschedule, re schedule, rescheduling, reschedule please, postpone, postpone it, move, move it, move my appointment, move the
         appointment, change the date, change the time, change the day, change date, change time, change my appointment time,
         change appointment time""",
-        _each("i'm, im, i am, we're, we are", "rescheduling, moving it"),
+        each("i'm, im, i am, we're, we are", "rescheduling, moving it"),
     ),
     Kind.OTHER_TIME: (
-        _TO_OTHER_TIME,
-        _each(
+        TO_OTHER_TIME,
+        each(
             "another, a different, different, some other, any other, other",
             "day, time, date, another time, week, slot",
         ),
-        _each(
+        each(
             "to, on, at, for",
             "another day, another time, another date, a different day, a different time, "
             "a different date, some other day, some other time, any other day, other day, other time, "
@@ -372,20 +369,26 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.CANCEL: (
         """отмена, отмену, отменить, отмените, отмени, отменяю, отменяем, отменяйте, отменяй, давайте отменим, давай отменим,
         аннулируйте, аннулировать, аннулирую""",
-        _each(
+        each("отменить, отмените, отменяю, отменяем, отмена", "полностью, совсем"),
+        each(
+            "отказываюсь от, отказываемся от, хочу отказаться от, вынуждена отказаться от, "
+            "вынужден отказаться от, придется отказаться от, отказ от",
+            "приема, визита, записи, посещения, консультации",
+        ),
+        each(
             "снимите, снять, удалите, уберите, аннулируйте",
             "запись, мою запись, нашу запись, меня с записи, нас с записи, меня с приема, "
             "прием, мой прием, бронь",
         ),
         """cancel, cancelling, canceling, cancellation, cancelation, cancel it, cancel that, call it off""",
-        _each("i'm, im, i am, we're, we are", "cancelling, canceling"),
+        each("i'm, im, i am, we're, we are", "cancelling, canceling"),
     ),
     Kind.ABSENT: (
-        _each(
+        each(
             "не, уже не, точно не, завтра не, больше не",
-            f"{_COME}, {_GO}, подойду, подъеду, прибуду",
+            f"{COME}, {GO}, подойду, подъеду, прибуду",
         ),
-        _each("меня, нас, завтра меня, завтра нас", "не будет, завтра не будет, не будет завтра"),
+        each("меня, нас, завтра меня, завтра нас", "не будет, завтра не будет, не будет завтра"),
         "не будет меня, не будет нас",
         """won't come, wont come, will not come, i won't come, i wont come, i will not come, i'll not come, we won't come, we
         will not come, not coming, i'm not coming, im not coming, i am not coming, we're not coming, we are not coming,
@@ -415,12 +418,12 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         беспокойте, не беспокоить, просьба не беспокоить, прошу не беспокоить, прошу не писать, прошу не звонить, просьба не
         писать, просьба не звонить, не пишите, не пиши, не писать, не звоните, не звони, не звонить, не присылайте, не
         присылать, не отправляйте, не отправлять, не шлите, не слать, не тревожьте, не хочу получать, не желаю получать""",
-        _each(
+        each(
             "не надо, не надо мне, мне не надо, не нужно, не нужно мне, мне не нужно, не надо больше, "
             "больше не надо, больше не нужно, не надо мне больше, не нужно мне больше, хватит, хватит мне, перестаньте, перестаньте мне, прекратите, прекратите мне",
             "писать, звонить, присылать, слать",
         ),
-        _each(
+        each(
             "don't text me, dont text me, don't call me, dont call me, don't message me, "
             "don't contact me, do not call me, do not text me, do not contact me",
             "again, ever again",
@@ -452,10 +455,10 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         похоже, пожалуй, постараюсь, постараемся, попробую, попытаюсь, надеюсь, планирую, планируем, думаю, не знаю, не
         уверен, не уверена, посмотрим, подумаю, как получится, по возможности приду, если получится, если что, если смогу,
         если успею, сомневаюсь, хз, думаю да, думаю нет, предположительно, собираюсь, под вопросом, как бы, типа, да ну, да
-        ладно, ага конечно, ага щас, да щас, да так, да уж, ну да конечно, мой номер, наш номер, my number, да нет, да не,
+        ладно, ага конечно, ага щас, да щас, да так, да уж, ну да конечно, ну да ну да, ага да, ага как же, мой номер, наш номер, my number, да нет, да не,
         минус, почти, в другой раз, другой раз, оба, обе, любой, любая, любое, ни один, ни одна, ни одно, ничего, никакой,
         все равно""",
-        """maybe, may be, perhaps, probably, possibly, i think, i think so, i guess, i hope, hopefully, not sure, i'm not sure,
+        """yeah right, text me, message me, maybe, may be, perhaps, probably, possibly, i think, i think so, i guess, i hope, hopefully, not sure, i'm not sure,
         im not sure, i am not sure, i don't know, i dont know, dont know, don't know, idk, might, i might, i may, i'll try,
         i will try, will try, we'll see, try to, depends, it depends, unsure, likely, if, unless, dunno, kind of, sort of, i
         suppose, either, both, neither, none, i doubt it""",
@@ -466,9 +469,9 @@ _PHRASES: Final[dict[Kind, tuple[str, ...]]] = {
         другую, иное, не подтверждаю, не согласен, не согласна, не надо, не нужно, нет не надо, первого, первому, первым,
         второго, второму, вторым, третьего, третьему, третьим, двух, двум, трех, трем, двое, трое, двоих, троих, четыре,
         пять, шесть, семь, восемь, девять, десять, одиннадцать, двенадцать, тринадцать, пятнадцать, двадцать, вряд ли, не
-        хочу, не буду отменять, не буду переносить, ничего не надо, не актуально, неактуально, не нужна, не нужен""",
-        _each("отмените, отменить, отменяю, отменяем, отменяйте, отмени, отмена", "отмену, отмена"),
-        _each("cancel, cancel the, cancel my", "cancellation, cancelation"),
+        хочу, не буду отменять, не буду переносить, ничего не надо""",
+        each("отмените, отменить, отменяю, отменяем, отменяйте, отмени, отмена", "отмену, отмена"),
+        each("cancel, cancel the, cancel my", "cancellation, cancelation"),
         """cancelled, canceled, rescheduled, i will confirm, i'll confirm, will confirm, come, attend, wait, don't come,
         change, not confirm, i need to confirm, need to confirm, have to confirm, need to be confirmed, to confirm, to
         cancel, to reschedule, the first, the second, the third, no one, someone, anyone, four, five, six, seven, eight,

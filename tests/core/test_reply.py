@@ -80,6 +80,97 @@ def test_what_is_no_signature_stays_in_the_message(text: str) -> None:
     assert meaning(text) == "ambiguous"
 
 
+@pytest.mark.rule("U-1")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}. Иванова",
+        "{}, Иванова",
+        "{}\nИванова Мария Петровна",
+        "{}. Петров И.С.",
+        "Иванова Мария, {}",
+        "Здравствуйте, это Иванова. {}",
+    ],
+)
+@pytest.mark.parametrize(
+    ("option", "answer"), [("1", "confirm"), ("Перенести", "reschedule"), ("Не приду", "cancel")]
+)
+def test_the_patient_may_sign_without_courtesy(text: str, option: str, answer: str) -> None:
+    assert meaning(text.format(option)) == answer
+
+
+@pytest.mark.rule("U-1")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 Иванова",
+        "Отмените Иванова",
+        "Это не Иванова, 1",
+        "Да, Снова",
+        "Приду, Маша",
+        "1. Иванова Мария заболела",
+        "Иванова не придёт, отмените",
+        "Отмените. Иванова Мария, Иванов Пётр",
+    ],
+)
+def test_whose_visit_it_is_stays_in_the_message(text: str) -> None:
+    assert meaning(text) == "ambiguous"
+
+
+@pytest.mark.rule("U-4")
+@pytest.mark.parametrize("thing", ["клиника", "Доктор", "регистратура", "clinic"])
+@pytest.mark.parametrize("number", ["{} 3", "{} №3", "{} номер 3", "3 {}"])
+def test_the_number_of_something_is_no_option(thing: str, number: str) -> None:
+    assert meaning(number.format(thing)) == "ambiguous"
+    assert meaning("Уважаемая клиника, 3") == "cancel"
+
+
+@pytest.mark.rule("U-4")
+@pytest.mark.parametrize("needless", ["не нужна", "больше не нужна", "не актуальна", "не нужен"])
+def test_what_is_not_needed_is_the_visit_or_the_option(needless: str) -> None:
+    assert meaning(f"Запись {needless}, отмените") == "cancel"
+    assert meaning(f"Отмените, {needless}") == "cancel"
+    assert meaning(needless) == "ambiguous"
+    assert meaning(f"отмена {needless}") == "ambiguous"
+    assert meaning(f"отмена, к сожалению, {needless}") == "ambiguous"
+    assert meaning(f"3, {needless}") == "ambiguous"
+
+
+@pytest.mark.rule("U-6")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "не звоните, смс",
+        "Не звоните, лучше сообщения",
+        "don't call me, text me",
+        "stop calling, messages",
+        "лучше не звонить",
+    ],
+)
+def test_who_asks_for_another_way_does_not_opt_out(text: str) -> None:
+    assert meaning(text) == "ambiguous"
+
+
+@pytest.mark.rule("U-3")
+def test_a_please_does_not_break_a_phrase() -> None:
+    assert meaning("Снимите, пожалуйста, меня с записи") == "cancel"
+    assert meaning("Поменяйте пожалуйста дату приёма") == "reschedule"
+    assert meaning("не, пожалуйста, отменяйте") == "ambiguous"
+
+
+@pytest.mark.rule("U-4")
+@pytest.mark.parametrize("text", ["+-", "+/-", "-+", "+ -", "+− приду", "±", "плюс-минус"])
+def test_plus_minus_is_no_plus(text: str) -> None:
+    assert meaning(text) == "ambiguous"
+    assert meaning("+ - подтверждаю") == "confirm"
+
+
+@pytest.mark.rule("U-4")
+@pytest.mark.parametrize("text", ["н", "к", "y?", "ghble?", "ghble yt ghble", "yt jnvtyznm", "b"])
+def test_what_is_typed_on_the_other_keyboard_is_no_answer_either(text: str) -> None:
+    assert meaning(text) in {"ambiguous", "unknown"}
+
+
 @pytest.mark.rule("U-4")
 @pytest.mark.parametrize("refusal", ["не смогу", "не могу", "не получится", "не буду", "не успею"])
 @pytest.mark.parametrize("option", ["отменить", "перенести", "отменять", "подтвердить"])

@@ -28,6 +28,10 @@ INVISIBLE = ["\u200b", "\u200d", "\ufeff", "\u2060", "\u00ad", "\ufe0f", "\u202e
 DIGIT_ZEROS = "0０٠۰०০੦௦๐໐၀០᠐𝟎𝟘𝟢𝟬𝟶"
 LOOK_ALIKES = str.maketrans("аеорсухАВЕКМНОРСТХ", "aeopcyxABEKMHOPCTX")
 
+KEYS = dict(
+    zip("йцукенгшщзхъфывапролджэячсмитьбю", "qwertyuiop[]asdfghjkl;'zxcvbnm,.", strict=True)
+)
+
 DRESSES = [
     "{}.",
     "{})",
@@ -107,6 +111,18 @@ def test_case_look_alikes_and_invisible_characters_never_change_the_action(
         chars = [*chars[:at], *(c.translate(LOOK_ALIKES) if c in "оО" else c for c in chars[at:])]
     chars.insert(chance.randrange(len(chars) + 1), chance.choice(INVISIBLE))
     assert meaning("".join(chars)) is means
+
+
+@pytest.mark.rule("U-3")
+@given(REPLIES)
+def test_a_word_typed_on_the_other_keyboard_never_means_another_action(
+    reply: tuple[str, Meaning],
+) -> None:
+    text, means = reply
+    other = {en: ru for ru, en in KEYS.items()} if text.isascii() else KEYS
+    typed = "".join(other.get(char, char) for char in text)
+    assume(len(text) > 1 and typed != text)
+    assert meaning(typed) is means
 
 
 @pytest.mark.rule("U-3")
