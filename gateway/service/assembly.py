@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.core.case import Entry
+from gateway.core.draft import Settings
 from gateway.core.model import Channel
 from gateway.core.wording import Texts
 from gateway.ports.messaging import Messaging
@@ -93,6 +94,9 @@ def assemble(
         for worker in pokes:
             worker(clinic)
 
+    async def settings(clinic: str, branch: str) -> Settings:
+        return await clinics.settings(clinic, branch)
+
     effects = Effects(
         parts.store,
         parts.clock,
@@ -101,6 +105,7 @@ def assemble(
         providers=parts.providers,
         voice=parts.voice,
         schedule=parts.schedule,
+        settings=settings,
         spawn=parts.spawn,
         hungry=poke,
         raise_faults=raise_faults,

@@ -24,7 +24,8 @@ from gateway.ports.speech import SpeechError
 from gateway.ports.store import Ref
 from gateway.ports.telephony import CallOrder, Limits, Line, NotAnswered, NotPlaced, Trunk
 from gateway.service.fail_over import fail_over
-from gateway.service.lines import Lines, still_asked
+from gateway.service.last_look import LastLook, still_asked
+from gateway.service.lines import Lines
 from gateway.service.voice import Speaker, Voice, cannot_speak
 
 log = logging.getLogger("callahead.calls")
@@ -50,6 +51,7 @@ async def hold_call(
     branch: Branch,
     voice: Voice,
     lines: Lines,
+    look: LastLook,
     report: Report,
 ) -> None:
     """Place a call over one of the branch's trunks, lead the dialogue to its end, and report
@@ -61,7 +63,7 @@ async def hold_call(
         return
     try:
         line, limits = await fail_over(
-            trunks, lambda trunk: _dialled(trunk, order, branch, lines), lines.clock
+            trunks, lambda trunk: _dialled(trunk, order, branch, lines, look), lines.clock
         )
     except NotPlaced as error:
         not_placed(error)
@@ -71,20 +73,20 @@ async def hold_call(
         await report(order.ref, CallEnded(order.attempt, error.result, code=error.code))
         return
     try:
-        await _talk(line, order, branch, voice, speaker, report)
+        await _talk(line, order, branch, voice, speaker, look, report)
     finally:
         await lines.free(limits, opaque_of(order.ref, order.attempt))
 
 
 async def _dialled(
-    trunk: Trunk, order: CallOrder, branch: Branch, lines: Lines
+    trunk: Trunk, order: CallOrder, branch: Branch, lines: Lines, look: LastLook
 ) -> tuple[Line, Limits | None]:
     """Dial over this trunk, counted as a call of this trunk on all nodes (rule H-7)."""
     limits = trunk.limits(branch.clinic, branch.id)
     holder = opaque_of(order.ref, order.attempt)
     await lines.take(limits, holder)
     try:
-        await lines.look(order)
+        await look.before_dialling(order)
         return await trunk.dial(order), limits
     except BaseException:
         await lines.free(limits, holder)
@@ -106,11 +108,12 @@ async def _talk(
     branch: Branch,
     voice: Voice,
     speaker: Speaker,
+    look: LastLook,
     report: Report,
 ) -> None:
     try:
         case = await report(order.ref, CallAnswered(order.attempt))
-        dialogue = _Dialogue(line, order, branch, voice, speaker, report)
+        dialogue = _Dialogue(line, order, branch, voice, speaker, look, report)
         ended = await (dialogue.lead() if still_asked(case, order) else dialogue.take_back())
     finally:
         await line.hang_up()
@@ -133,6 +136,7 @@ class _Dialogue:
         branch: Branch,
         voice: Voice,
         speaker: Speaker,
+        look: LastLook,
         report: Report,
     ) -> None:
         self._line = line
@@ -140,6 +144,7 @@ class _Dialogue:
         self._branch = branch
         self._voice = voice
         self._speaker = speaker
+        self._look = look
         self._report = report
 
     async def lead(self) -> CallEnded:
@@ -152,16 +157,19 @@ class _Dialogue:
             if following is None:
                 return self._cut_off(session, heard)
             turn = following
+            if turn.result is None and not await self._look.still_asked(self._order):
+                return await self.take_back(session)
         turn, prompt = await self._acknowledged(session, turn)
         await self._line.play(turn, prompt)
         return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP, session.keys)
 
-    async def take_back(self) -> CallEnded:
-        """Tell that the visit has changed while the telephone rang (rule C-17)."""
-        session, _ = start(self._speaker.script)
-        _, turn = change(self._speaker.script, session)
+    async def take_back(self, session: Session | None = None) -> CallEnded:
+        """Tell that the visit has changed while the telephone rang, or since (rule C-17)."""
+        if session is None:
+            session, _ = start(self._speaker.script)
+        session, turn = change(self._speaker.script, session)
         await self._line.play(turn, self._speaker.prompt(turn.state))
-        return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP)
+        return CallEnded(self._order.attempt, turn.result or CallResult.HANGUP, session.keys)
 
     def _cut_off(self, session: Session, heard: Heard) -> CallEnded:
         lost = isinstance(heard, Lost)

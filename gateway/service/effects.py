@@ -54,6 +54,7 @@ from gateway.service.calls import hold_call
 from gateway.service.calls_under_way import CallsUnderWay
 from gateway.service.early_receipts import EarlyReceipts
 from gateway.service.engine import Effect, Engine
+from gateway.service.last_look import LastLook, SettingsOf
 from gateway.service.lines import Lines
 from gateway.service.provider_calls import language_of, look_up_call, place_call
 from gateway.service.records import change_of
@@ -108,6 +109,7 @@ class Effects:
         providers: tuple[CallProvider, ...],
         voice: Voice,
         schedule: Callable[[str], Schedule | None],
+        settings: SettingsOf,
         spawn: Spawn,
         hungry: Callable[[str], None] = lambda _: None,
         raise_faults: bool = False,
@@ -120,6 +122,7 @@ class Effects:
         self._providers = providers
         self._voice = voice
         self._lines = Lines(store, clock)
+        self._look = LastLook(store, settings, clock)
         self._buckets = TokenBuckets(store, clock, spawn, hungry)
         self.calls_under_way = CallsUnderWay(store, clock)
         self._schedule = schedule
@@ -272,7 +275,8 @@ class Effects:
         now = await self._patiently(lambda: self._documents(effect.ref), LOOK_FOR)
         started_at = attempt.started_at or self._clock.now()
         in_time = self._clock.now() < started_at + policy.SEND_LEASE - SEND_FOR
-        return in_time and may_leave(attempt, before, now)
+        branch = effect.settings.branch
+        return in_time and may_leave(attempt, before, now, branch, self._clock.now())
 
     async def _documents(self, ref: Ref) -> tuple[Case | None, Contact | None]:
         if ref.kind is Kind.CASE:
@@ -358,12 +362,16 @@ class Effects:
         )
         trunks = [trunk for trunk in self._trunks if trunk.serves(branch.clinic, branch.id)]
         if trunks:
-            await hold_call(trunks, order, branch, self._voice, self._lines, self.report)
+            await hold_call(
+                trunks, order, branch, self._voice, self._lines, self._look, self.report
+            )
             return
         for provider in self._providers:
             if provider.serves(branch.clinic, branch.id):
                 self.calls_under_way.note(order.ref, order.attempt)
-                await place_call(provider, order, branch, self._voice, self._lines, self.report)
+                await place_call(
+                    provider, order, branch, self._voice, self._lines, self._look, self.report
+                )
                 return
         await self.report(order.ref, CallNotPlaced(order.attempt, "no_trunk"))
 

@@ -12,11 +12,9 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.core import policy
-from gateway.core.case import Case
-from gateway.core.model import Status
 from gateway.errors import StoreUnavailable
 from gateway.ports.store import Store
-from gateway.ports.telephony import CallOrder, Limits, NotPlaced
+from gateway.ports.telephony import Limits, NotPlaced
 
 TURN_WAIT_MAX: Final = timedelta(seconds=10)
 """A call that would have to wait longer gives its line back and is asked again later, when its
@@ -49,23 +47,14 @@ class Lines:
             raise
 
     async def _turn(self, limits: Limits, now: datetime) -> None:
-        wait = await self._store.take_turn(limits.name, limits.per_second, now, TURN_WAIT_MAX)
+        try:
+            wait = await self._store.take_turn(limits.name, limits.per_second, now, TURN_WAIT_MAX)
+        except StoreUnavailable:
+            raise NotPlaced("no_store") from None
         if wait is None:
             raise NotPlaced("no_turn")
         if wait:
             await self.clock.sleep(wait.total_seconds())
-
-    async def look(self, order: CallOrder) -> None:
-        """Look at the visit once more before its number is dialled (rules C-17, G-3).
-
-        Raises `NotPlaced` when there is nothing to ask any more, or the store does not answer.
-        """
-        try:
-            case, _ = await self._store.load_case(order.ref.clinic, order.ref.key)
-        except StoreUnavailable:
-            raise NotPlaced("no_store") from None
-        if not still_asked(case, order):
-            raise NotPlaced("changed")
 
     async def free(self, limits: Limits | None, holder: str) -> None:
         """Let go of a line; harmless when it is not held."""
@@ -73,10 +62,3 @@ class Lines:
             # A store that is away frees the line with its lease.
             with contextlib.suppress(StoreUnavailable):
                 await self._store.free_line(limits.name, holder)
-
-
-def still_asked(case: Case | None, order: CallOrder) -> bool:
-    """Tell whether the visit is still the one that the call is about, and unconfirmed."""
-    if case is None or case.removed or case.snapshot.start != order.snapshot.start:
-        return False
-    return case.status is Status.UNCONFIRMED

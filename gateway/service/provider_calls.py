@@ -50,6 +50,7 @@ from gateway.ports.telephony import (
 from gateway.service.calls import Report, not_placed, unspoken
 from gateway.service.calls_under_way import CallsUnderWay
 from gateway.service.clinics import Clinics
+from gateway.service.last_look import LastLook
 from gateway.service.lines import Lines
 from gateway.service.voice import Voice
 
@@ -68,6 +69,7 @@ async def place_call(
     branch: Branch,
     voice: Voice,
     lines: Lines,
+    look: LastLook,
     report: Report,
 ) -> None:
     """Have the provider call; the rest comes by callback."""
@@ -80,7 +82,7 @@ async def place_call(
     holder = opaque_of(order.ref, order.attempt)
     try:
         await lines.take(limits, holder)
-        await lines.look(order)
+        await look.before_dialling(order)
         call_id = await provider.place(order)
     except NotPlaced as error:
         not_placed(error)

@@ -141,8 +141,10 @@ class TrunkConfig(StrictModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.ring_s + self.call_max_s > CALL_MAX_S:
-            raise bad(f"ring_s and call_max_s together must be at most {CALL_MAX_S:g} seconds")
+        # The network may take as long to reach the telephone as the telephone may ring.
+        if self.trunk_timeout_s + 2 * self.ring_s + self.call_max_s > CALL_MAX_S:
+            together = "trunk_timeout_s, twice ring_s and call_max_s"
+            raise bad(f"{together} together must be at most {CALL_MAX_S:g} seconds")
         if self.register_account and self.username is None:
             raise bad("register needs username and password")
         if (self.username is None) != (self.password is None):

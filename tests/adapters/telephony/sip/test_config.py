@@ -77,6 +77,7 @@ def test_a_trunk_carries_the_calls_it_is_meant_for() -> None:
         ({"lines": 0}, "trunks[0].lines", "must be at least 1"),
         ({"lines": "4"}, "trunks[0].lines", "whole number"),
         ({"ring_s": 500}, "trunks[0].ring_s", "must be at most 120"),
+        ({"ring_s": 60}, "trunks[0]", "twice ring_s and call_max_s together must be at most 420"),
         ({"register": True}, "trunks[0]", "register needs username and password"),
         ({"username": "u"}, "trunks[0]", "username and password belong together"),
         ({"password": "p"}, "trunks[0]", "username and password belong together"),
