@@ -17,7 +17,7 @@ def refuse(draft: Draft, source: Source, evidence: str) -> bool:
     contact = draft.contact
     if contact is None or contact.opted_out_at is not None:
         return False
-    draft.contact = evolve(contact, opted_out_at=draft.now, pending=None, unclear=0)
+    draft.contact = evolve(contact, opted_out_at=draft.now, unclear=0)
     _notice(draft, source, evidence, allowed=False)
     return True
 

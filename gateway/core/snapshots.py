@@ -129,6 +129,7 @@ def removed(draft: Draft) -> None:
     draft.case = evolve(draft.case, removed=True)
     draft.note(EntryKind.REMOVED, {})
     attention.settle(draft, "schedule")
+    answers.settle_pushes(draft, moved=False)  # what did not come true is no reason
     for function in Function:
         state = draft.case.function(function)
         unsaid = (
@@ -140,4 +141,3 @@ def removed(draft: Draft) -> None:
         if not unsaid:
             others = reasons_against(function, draft.case, draft.contact, draft.branch)
             plan.close(draft, function, (Reason.REMOVED, *others))
-    answers.settle_pushes(draft, moved=False)

@@ -33,6 +33,7 @@ class Lines:
         self.retime(scenario.clinic)
         self._lines: list[tuple[datetime, Line]] = []
         self._messages: dict[tuple[Ref, str], int] = {}
+        self._answers: dict[tuple[Ref, str, str], Line] = {}
         self._calls: Counter[tuple[Ref, int]] = Counter()
 
     def retime(self, clinic: Clinic) -> None:
@@ -123,7 +124,18 @@ class Lines:
         line |= {name: entry.data[name] for name in fields}
         if entry.kind is EntryKind.ANSWER and not line["applied"]:
             line["why"] = entry.data["why"]
+        elif entry.kind is EntryKind.ANSWER:
+            self._answers[_answer(ref, entry)] = line
+        elif entry.kind is EntryKind.CONFLICT:
+            # What the schedule did not take is no status change after all (rule S-2).
+            answer = self._answers.pop(_answer(ref, entry), None)
+            if answer is not None:
+                answer |= {"applied": False, "why": "conflict"}
         self._lines.append((entry.at, line))
+
+
+def _answer(ref: Ref, entry: Entry) -> tuple[Ref, str, str]:
+    return ref, str(entry.data["source"]), str(entry.data["raw"])
 
 
 _FIELDS: dict[EntryKind, tuple[str, ...]] = {
