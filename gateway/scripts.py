@@ -113,11 +113,7 @@ def _read(text: str, source: str, read: Callable[[object], _Read]) -> _Read:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidInput(_problem_of(error), source=source) from None
-    lines: dict[str, int] = {}
-    for field, line in _fields(node, ""):
-        if field in lines:
-            raise InvalidInput(Problem(field, "given twice", line), source=source)
-        lines[field] = line
+    lines = _lines(node, source)
     try:
         return read(data)
     except InvalidInput as error:
@@ -134,18 +130,33 @@ def _problem_of(error: yaml.YAMLError) -> Problem:
     return Problem("", "not YAML")
 
 
-def _fields(node: yaml.Node | None, field: str) -> Iterator[tuple[str, int]]:
-    """Yield every field, with the names above it, and the line it stands on."""
+def _lines(node: yaml.Node | None, source: str) -> dict[str, int]:
+    """Return the line of every field; raise `InvalidInput` for one that stands twice."""
+    lines: dict[str, int] = {}
+    for field, line in _fields(node, ""):
+        if field in lines:
+            raise InvalidInput(Problem(field, "given twice", line), source=source)
+        lines[field] = line
+    return lines
+
+
+def _fields(
+    node: yaml.Node | None, field: str, above: tuple[yaml.Node, ...] = ()
+) -> Iterator[tuple[str, int]]:
+    """Yield every field, with the names above it, and the line it stands on; an alias (`*name`)
+    of something that it stands in has no end and is not followed."""
+    if node in above:
+        return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = f"{field}.{key.value}" if field else str(key.value)
             yield name, key.start_mark.line + 1
-            yield from _fields(value, name)
+            yield from _fields(value, name, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             name = f"{field}[{number}]"
             yield name, item.start_mark.line + 1
-            yield from _fields(item, name)
+            yield from _fields(item, name, (*above, node))
 
 
 def _line(field: str, lines: Mapping[str, int]) -> int | None:

@@ -98,6 +98,13 @@ def test_a_file_that_is_no_such_file_is_refused(text: str, message: str) -> None
     assert str(refused(text)) == message
 
 
+@pytest.mark.rule("W-3")
+def test_an_alias_without_an_end_is_refused_like_any_other_wrong_field() -> None:
+    text = RUSSIAN.replace("\nbuttons:", "\nbuttons: &all\n  all: *all", 1)
+    line = 1 + next(n for n, row in enumerate(text.splitlines()) if "*all" in row)
+    assert str(refused(text)) == f"own.yaml: line {line}: buttons.all: there is no such field"
+
+
 @pytest.mark.rule("W-2")
 def test_the_page_of_samples_is_current_and_complete() -> None:
     page = messages_page(load_texts())

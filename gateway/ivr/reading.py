@@ -111,7 +111,9 @@ class _Reader:
     def _final(self, name: str, say: tuple[Pattern, ...], given: Mapping[str, object]) -> State:
         field = f"states.{name}"
         answer = ends = None
-        if "answer" in given:
+        if "answer" in given and "ends" in given:
+            self._add(f"{field}.ends", "an answer ends the call by itself: leave one of both out")
+        elif "answer" in given:
             answer = self._one_of(given["answer"], _ANSWERS, f"{field}.answer")
         elif "ends" in given:
             ends = self._one_of(given["ends"], _ENDS, f"{field}.ends")
@@ -141,6 +143,8 @@ class _Reader:
 
     def _keys(self, data: object, field: str) -> Mapping[str, str]:
         given = self._mapping(data, field, None)
+        if data == {}:
+            self._add(field, "no key: leave keys out where nothing is listened for")
         found: dict[str, str] = {}
         for key, target in given.items():
             pressed = str(key)

@@ -63,6 +63,8 @@ def refused(document: object) -> list[str]:
         ("states.goodbye.ends", None, "states.goodbye: leads nowhere"),
         ("states.confirmed.answer", "yes", "states.confirmed.answer: must be one of confirm"),
         ("states.confirmed.keys", {"1": "x"}, "states.confirmed.answer: there is no such field"),
+        ("states.confirmed.ends", "no_answer_key", "states.confirmed.ends: an answer ends the"),
+        ("states.keys.keys", {}, "states.keys.keys: no key"),
         ("states.goodbye", 5, "states.goodbye: not a mapping of names to values"),
         ("states", None, "states: missing"),
     ],
@@ -147,6 +149,15 @@ def test_a_refusal_names_the_line() -> None:
     line = 1 + next(n for n, row in enumerate(text.splitlines()) if "{врачу}" in row)
     with pytest.raises(InvalidInput, match=rf"own.yaml: line {line}: states.visit.say\[1\]"):
         read_script(text, "own.yaml")
+
+
+@pytest.mark.rule("W-3")
+def test_keys_that_lead_to_themselves_are_refused_with_their_line() -> None:
+    text = TEXT.replace("keys: &menu {", 'keys: &menu {"9": *menu, ', 1)
+    line = 1 + next(n for n, row in enumerate(text.splitlines()) if '"9": *menu' in row)
+    with pytest.raises(InvalidInput) as caught:
+        read_script(text, "own.yaml")
+    assert f"line {line}: states.visit.keys.9: not the name of a state" in str(caught.value)
 
 
 @pytest.mark.rule("W-3", "G-10")
