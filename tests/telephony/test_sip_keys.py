@@ -104,6 +104,35 @@ async def test_a_press_sent_twice_over_is_one_press(
     assert (await talk).states == ["greeting", "greeting", "confirmed"]
 
 
+async def test_a_key_held_long_and_sent_twice_over_is_one_press(
+    phone: SipPhone, open_trunk: OpenTrunk, prompts: Prompts
+) -> None:
+    """The INFO comes when the key is let go."""
+    talk = calling(await open_trunk(phone), script_of(), prompts)
+    call = await greeted(phone)
+    await call.press("0", length_ms=800)
+    await asyncio.sleep(0.82)
+    await call.ask("INFO", b"Signal=0\r\nDuration=800\r\n", "application/dtmf-relay")
+    await call.hears(40)
+    await call.press("1")
+    assert (await talk).states == ["greeting", "greeting", "confirmed"]
+
+
+async def test_two_quick_presses_sent_twice_over_are_two(
+    phone: SipPhone, open_trunk: OpenTrunk, prompts: Prompts
+) -> None:
+    talk = calling(await open_trunk(phone), script_of(), prompts)
+    call = await greeted(phone)
+    for _ in range(2):
+        await call.press("0", length_ms=100)
+        await asyncio.sleep(0.11)
+        await call.ask("INFO", b"Signal=0\r\nDuration=100\r\n", "application/dtmf-relay")
+        await asyncio.sleep(0.2)
+    await call.hears(40)
+    await call.press("1")
+    assert (await talk).states == ["greeting", "greeting", "greeting", "confirmed"]
+
+
 async def test_the_same_key_twice_in_a_row_is_two_keys(
     phone: SipPhone, open_trunk: OpenTrunk, prompts: Prompts
 ) -> None:

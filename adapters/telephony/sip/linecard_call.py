@@ -14,6 +14,7 @@ import pjsua2 as pj
 from adapters.telephony.sip import linecard_text as text
 from adapters.telephony.sip.linecard_player import PLAYER_REST_S, Graveyard, Player
 from adapters.telephony.sip.linecard_tones import ToneListener
+from adapters.telephony.sip.presses import Presses
 from adapters.telephony.sip.protocol import (
     Answered,
     Digit,
@@ -29,9 +30,6 @@ from adapters.telephony.sip.protocol import (
     Trying,
     Unplayable,
 )
-
-DOUBLED_S: Final = 0.5
-"""Some gateways send one press in two ways (RFC 4733 and INFO) within this time."""
 
 REFUSE_AFTER_S: Final = 0.25
 """The library opens two sockets for every call that comes in, keeps closed ones for half a second
@@ -97,7 +95,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
         self._stream = 0
         self._playing: _Playing | None = None
         self._listener: ToneListener | None = None
-        self._last_key = ("", "", 0.0)
+        self._presses = Presses()
         self._packets, self._heard_at = 0, 0.0
 
     # --- Commands -------------------------------------------------------------------------------
@@ -193,8 +191,11 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
     @_guarded
     def onDtmfEvent(self, prm: Any) -> None:  # noqa: N802
         """Take a key at its first packet: RFC 4733, or INFO with dtmf-relay."""
-        if not prm.flags & _FIRST_PACKET_ONLY:
-            self._key(prm.digit, _METHOD_NAMES.get(prm.method, "info"))
+        method = _METHOD_NAMES.get(prm.method, "info")
+        if prm.flags & _FIRST_PACKET_ONLY:
+            self._presses.held(prm.digit.upper(), method, monotonic())
+        else:
+            self._key(prm.digit, method)
 
     @_guarded
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
@@ -243,10 +244,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # the library has no types
         digit = digit.upper()
         if digit not in KEYS:  # the library takes whatever follows `Signal=` in an INFO
             return
-        now = monotonic()
-        last, by, at = self._last_key
-        self._last_key = (digit, method, now)
-        if last == digit and by != method and now - at < DOUBLED_S:
+        if not self._presses.reported(digit, method, monotonic()):
             return
         playing = self._playing
         if not self._answered or self.over or (playing is not None and not playing.barge_in):

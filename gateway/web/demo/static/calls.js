@@ -248,6 +248,7 @@ export function line(call) {
 
 function unlock() {
   live.unlock();
+  voice.muted = true; // the last word of an earlier call may still be loaded
   voice.play().catch(() => {});
 }
 
@@ -274,6 +275,7 @@ function play() {
   heard = key;
   voice.dataset.keys = call.keys;
   voice.src = `/demo/audio/${playing.audio}.wav`;
+  voice.muted = false;
   voice.play().then(drawVoice, drawVoice);
 }
 
