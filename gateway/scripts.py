@@ -33,6 +33,7 @@ from gateway.ivr.diagram import diagram
 from gateway.ivr.reading import script_of, scripts_of
 from gateway.ivr.script import CALL_FACTS, Script, Scripts
 from gateway.ivr.script import MAY_BE_UNKNOWN as MAY_BE_UNKNOWN_IN_CALLS
+from gateway.ports.yaml_lines import read_document
 
 SCRIPTS_FOLDER = Path(__file__).resolve().parent.parent / "ivr_scripts"
 """Beside the code, in a checkout as in an installed wheel."""
@@ -64,7 +65,7 @@ def read_folder(folder: Path) -> Texts:
     for language in LANGUAGES:
         text, source = _file(folder, f"messages.{language}.yaml")
         words = read_words(text, source)
-        _same_language(words.language, language, source)
+        _same_language(words.language, language, text, source)
         by_language[language] = words
     return Texts(by_language)
 
@@ -75,7 +76,7 @@ def read_scripts(folder: Path) -> Scripts:
     for language in LANGUAGES:
         text, source = _file(folder, f"{CALL_SCRIPT}.{language}.yaml")
         script = read_script(text, source)
-        _same_language(script.language, language, source)
+        _same_language(script.language, language, text, source)
         found.append(script)
     try:
         return scripts_of(found)
@@ -101,22 +102,20 @@ def _file(folder: Path, source: str) -> tuple[str, str]:
     return file.read_text(encoding="utf-8"), source
 
 
-def _same_language(written: str, language: str, source: str) -> None:
+def _same_language(written: str, language: str, text: str, source: str) -> None:
     if written != language:
-        problem = Problem("language", f"{written!r} in the file of {language!r}")
+        rows = enumerate(text.splitlines(), 1)
+        line = next((number for number, row in rows if row.startswith("language:")), None)
+        problem = Problem("language", f"{written!r} in the file of {language!r}", line)
         raise InvalidInput(problem, source=source)
 
 
 def _read(text: str, source: str, read: Callable[[object], _Read]) -> _Read:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput(_problem_of(error), source=source) from None
-    lines = _lines(node, source)
+    data = read_document(text, source).data
     try:
         return read(data)
     except InvalidInput as error:
+        lines = dict(_fields(yaml.compose(text, Loader=yaml.SafeLoader), ""))
         problems = [
             Problem(problem.field, problem.message, _line(problem.field, lines))
             for problem in error.problems
@@ -124,39 +123,21 @@ def _read(text: str, source: str, read: Callable[[object], _Read]) -> _Read:
         raise InvalidInput(*problems, source=source) from None
 
 
-def _problem_of(error: yaml.YAMLError) -> Problem:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return Problem("", f"not YAML: {error.problem}", error.problem_mark.line + 1)
-    return Problem("", "not YAML")
+def _fields(node: yaml.Node | None, field: str) -> Iterator[tuple[str, int]]:
+    """Yield every field, with the names above it, and the line it stands on.
 
-
-def _lines(node: yaml.Node | None, source: str) -> dict[str, int]:
-    """Return the line of every field; raise `InvalidInput` for one that stands twice."""
-    lines: dict[str, int] = {}
-    for field, line in _fields(node, ""):
-        if field in lines:
-            raise InvalidInput(Problem(field, "given twice", line), source=source)
-        lines[field] = line
-    return lines
-
-
-def _fields(
-    node: yaml.Node | None, field: str, above: tuple[yaml.Node, ...] = ()
-) -> Iterator[tuple[str, int]]:
-    """Yield every field, with the names above it, and the line it stands on; an alias (`*name`)
-    of something that it stands in has no end and is not followed."""
-    if node in above:
-        return
+    Names may hold dots (`acknowledgement.confirm`), so a field is looked up by its whole name.
+    """
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = f"{field}.{key.value}" if field else str(key.value)
             yield name, key.start_mark.line + 1
-            yield from _fields(value, name, (*above, node))
+            yield from _fields(value, name)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             name = f"{field}[{number}]"
             yield name, item.start_mark.line + 1
-            yield from _fields(item, name, (*above, node))
+            yield from _fields(item, name)
 
 
 def _line(field: str, lines: Mapping[str, int]) -> int | None:

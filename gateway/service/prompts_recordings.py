@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from gateway.errors import InvalidInput, Problem
+from gateway.ports.yaml_lines import read_document
 from gateway.service import audio
 from gateway.service.audio import BadAudio, Samples
 
@@ -98,19 +97,13 @@ def _entries(index: Path) -> Iterator[tuple[str, str, str, str]]:
             yield field, str(language), sentence, name
 
 
-def _read(index: Path) -> Mapping[object, object]:
+def _read(index: Path) -> Mapping[str, object]:
     try:
-        data = yaml.safe_load(index.read_text(encoding="utf-8"))
+        text = index.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(
             Problem("", error.strerror or "cannot be read"), source=str(index)
         ) from None
     except UnicodeDecodeError:
         raise InvalidInput(Problem("", "is not UTF-8 text"), source=str(index)) from None
-    except yaml.YAMLError:
-        raise InvalidInput(Problem("", "is not YAML"), source=str(index)) from None
-    if not isinstance(data, dict):
-        raise InvalidInput(
-            Problem("", "must be an object: language to sentences"), source=str(index)
-        )
-    return data
+    return read_document(text, str(index)).data

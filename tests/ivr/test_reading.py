@@ -157,7 +157,7 @@ def test_keys_that_lead_to_themselves_are_refused_with_their_line() -> None:
     line = 1 + next(n for n, row in enumerate(text.splitlines()) if '"9": *menu' in row)
     with pytest.raises(InvalidInput) as caught:
         read_script(text, "own.yaml")
-    assert f"line {line}: states.visit.keys.9: not the name of a state" in str(caught.value)
+    assert f"line {line}: this alias has no anchor before it" in str(caught.value)
 
 
 @pytest.mark.rule("W-3", "G-10")

@@ -109,15 +109,16 @@ def test_the_same_sentence_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("ru: [", "is not YAML"),
-        ("- 1", "must be an object: language to sentences"),
+        ("ru: ]", "line 1: is not valid YAML: did not find expected node content"),
+        ("- 1", "line 1: must have fields at its top level"),
         ("ru: yes.wav", "ru: must be an object: sentence to file"),
         ("ru: {Да: 1}", "ru, entry 1: must be text to text"),
-        ("ru: {1: a.wav}", "ru, entry 1: must be text to text"),
+        ("ru: {1: [a.wav]}", "ru, entry 1: must be text to text"),
     ],
 )
 def test_an_index_of_another_form_is_refused(tmp_path: Path, index: str, message: str) -> None:
-    assert problems_of(folder_of(tmp_path, index)) == [message]
+    [problem] = problems_of(folder_of(tmp_path, index))
+    assert problem.startswith(message)
 
 
 def test_a_folder_without_index_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ def test_quick_presses_that_are_each_reported_twice_are_all_counted() -> None:
     assert counted(*quick) == ["0", "0"]
 
 
+def test_reports_that_come_after_the_next_press_belong_to_the_earlier_one_first() -> None:
+    late = ((0.0, "0", EVENTS), (0.15, "0", EVENTS), (0.2, "0", INFO), (0.3, "0", INFO))
+    assert counted(*late) == ["0", "0"]
+
+
 def test_the_same_key_by_the_same_method_is_pressed_again() -> None:
     assert counted((0.0, "1", EVENTS), (0.2, "1", EVENTS)) == ["1", "1"]
 
