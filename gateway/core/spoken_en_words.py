@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 
@@ -95,7 +96,7 @@ RUSSIAN_CAPITALS: Final = _table(
 
 _SPECIALTIES: Final = _table(
     """
-    терапевт=general practitioner, врач общей практики=general practitioner,
+    врач=doctor, терапевт=general practitioner, врач общей практики=general practitioner,
     семейный врач=family doctor, педиатр=paediatrician, хирург=surgeon, кардиолог=cardiologist,
     невролог=neurologist, невропатолог=neurologist, офтальмолог=eye doctor, окулист=eye doctor,
     стоматолог=dentist, стоматолог-терапевт=dentist, стоматолог-хирург=dental surgeon,
@@ -123,9 +124,17 @@ _SPECIALTIES: Final = _table(
 _EAR_NOSE_AND_THROAT: Final = _words("лор оториноларинголог отоларинголог")
 
 
+# «врач 1-й категории», «терапевт, к. м. н.»: ranks say nothing of what a doctor treats.
+_RANK: Final = re.compile(
+    r",? ?(?:высшей|первой|второй|[12]-?(?:й|ой|ая)?) (?:квалификационной )?категории"
+    r"|,? ?[кд]\. ?м\. ?н\.?"
+)
+
+
 def english_specialty(specialty: str) -> str:
     """Return the English name of a common Russian specialty, any other text as it is."""
-    known = " ".join(specialty.lower().split())
+    known = _RANK.sub("", " ".join(specialty.lower().split())).strip(" ,.")
+    known = known.replace("мед. сестра", "медсестра").replace("акуш.-", "акушер-")
     if known.removeprefix("врач-") in _EAR_NOSE_AND_THROAT or known == "лор-врач":
         return "ear, nose and throat doctor"
     bare = known.removeprefix("врач-").removeprefix("врач ")

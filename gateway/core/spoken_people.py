@@ -33,12 +33,18 @@ _NO_NAMES: Final = _STAND_INS | _set(
     """
 )
 _UNNAMED: Final = ("не ", "без ", "б/н", "н/д", "not ", "no ")
-_PARTICLES: Final = frozenset({"оглы", "кызы", "заде", "угли", "гызы", "de", "van", "von", "der"})
+_PARTICLES: Final = frozenset(
+    {"оглы", "кызы", "заде", "угли", "гызы", "de", "van", "von", "der", "дер", "ден", "фон"}
+)
 _TITLES: Final = frozenset({"врач", "доктор", "др", "д-р", "dr", "mr", "mrs", "ms", "prof"})
 _NOTE: Final = re.compile(r"\([^)]*\)?|\[[^\]]*\]?")
 _NOT_NAME: Final = re.compile(r"[^\w .'’-]|_")
 _INITIALS: Final = re.compile(r"(?:[^\W\d_]\.[ -]?)+|[^\W\d_]")
 _PATRONYMIC: Final = re.compile(r"(?:[оеё]вич|ич|[оеё]вна|ична|инична|оглы|кызы)$")
+_ONE_LETTER_SURNAMES: Final = frozenset("ЮОИЭУЕ")
+_SURNAME: Final = re.compile(
+    r"(?:.{2}[оеё]в|[оеё]ва|(?<!константи)[иы]н|ск(?:ий|ая)|енко|[юу]к|дзе|швили|[иы]х|ец)$"
+)
 _WORDS_OF_FULL_NAME: Final = 3
 _LETTERS_OF_INITIALS: Final = 2
 
@@ -76,7 +82,11 @@ def full_name(name: str) -> str:
     text = " ".join(words)
     if is_stand_in(text):
         return ""
-    named = [word for word in words if not _INITIALS.fullmatch(word)]
+    named = [
+        word
+        for place, word in enumerate(words)
+        if not _INITIALS.fullmatch(word) or (place == 0 and _is_short_surname(words))
+    ]
     if len(named) > 1 and not text.isupper():
         named = [named[0]] + [word for word in named[1:] if not _are_initials(word)]
     said = {word.rstrip(".").casefold() for word in named} - _TITLES
@@ -109,6 +119,20 @@ def _is_name(word: str) -> bool:
     is_plain = not any(char.isdigit() for char in word) and "." not in word
     is_role = word.casefold().replace("ё", "е") in _NO_NAMES
     return is_plain and not is_role and not is_stand_in(word)
+
+
+def _is_short_surname(words: list[str]) -> bool:
+    """Tell whether the first letter is a surname: «Ю Мария», «О Сергей Иванович».
+
+    «Ю Петров» is an initial before a surname, and an initial mostly has a full stop.
+    """
+    first, *rest = words
+    names = [word for word in rest if not _INITIALS.fullmatch(word)]
+    if first.upper() not in _ONE_LETTER_SURNAMES or not names:
+        return False
+    return _PATRONYMIC.search(names[-1].lower()) is not None or (
+        len(names) == 1 == len(rest) and not _SURNAME.search(names[0].lower())
+    )
 
 
 def _are_initials(word: str) -> bool:

@@ -169,12 +169,13 @@ def _decimal(match: re.Match[str]) -> str:
 
 _SUFFIXED: Final = re.compile(
     r"(?<![\d.,])(?P<number>\d{1,5})(?:-(?P<hyphened>м|х|ю|е)|"
-    r"-?(?P<suffix>й|ый|ой|ий|ая|ья|я|ое|ье|е|ого|его|го|ому|ему|му|ом|ем|ых|х|ыми|ми|ти|ую|ью))"
+    r"-?(?P<suffix>й|ый|ой|ий|ая|ья|я|ое|ье|е|ого|его|го|ому|ему|му|ом|ем|ей|ых|х|ыми|ми|ти|ую|ью))"
     r"(?![а-яё-])"
 )
 _SUFFIXES: Final[dict[str, tuple[Gender, Case]]] = {
     **dict.fromkeys(("й", "ый", "ой", "ий"), (Gender.MASCULINE, Case.NOMINATIVE)),
     **dict.fromkeys(("ая", "ья", "я"), (Gender.FEMININE, Case.NOMINATIVE)),
+    "ей": (Gender.FEMININE, Case.GENITIVE),
     **dict.fromkeys(("ую", "ью", "ю"), (Gender.FEMININE, Case.ACCUSATIVE)),
     **dict.fromkeys(("ое", "ье", "е"), (Gender.NEUTER, Case.NOMINATIVE)),
     **dict.fromkeys(("ого", "его", "го"), (Gender.MASCULINE, Case.GENITIVE)),
@@ -191,6 +192,52 @@ _BEFORE_NOUN: Final = re.compile(
 )
 
 
+_MORE_ORDINALS: Final = re.compile(r"(?:(?:,|,? (?:и|или)) \d{1,5}-?[йо]й?(?![а-яё]))+")
+_ADJECTIVE_IN_OY: Final = re.compile(
+    r" (?P<word>(?:[а-яё]+-)*[а-яё]+[оеё]й)(?![а-яё-])"
+    r"(?: (?:[а-яё-]+[оеё]й(?= [а-яё]))?(?P<head>[а-яё-]+)(?!\.? ?\d))?",
+    re.IGNORECASE,
+)
+_NOUNS_IN_OY: Final = frozenset(
+    ("лицей", "музей", "юбилей", "покой", "бой", "слой", "строй", "герой", "перебой", "случай")
+)
+_STRESSED_IN_OY: Final = frozenset(
+    ("донской", "тверской", "лесной", "речной", "луговой", "полевой", "лучевой", "городской",
+     "морской", "областной", "заводской", "береговой", "ямской", "тверской-ямской", "степной")
+)  # fmt: skip
+"""Adjectives that are the same in the masculine nominative; the others in -ой cannot be it."""
+
+
+def _is_feminine_oblique(match: re.Match[str]) -> bool:
+    """Tell «на третьей Песчаной» from «третий Песчаный» and «второй Донской проезд».
+
+    Both are written «3-й». The noun decides; without one, the ending of the adjective and, where
+    that is of both kinds, whether a preposition governs it.
+    """
+    more = _MORE_ORDINALS.match(match.string, match.end())
+    adjective = _ADJECTIVE_IN_OY.match(match.string, more.end() if more else match.end())
+    if adjective is None:
+        return not more and _counted_word(match).endswith(("ы", "и", "е"))
+    word, head = adjective["word"].lower(), (adjective["head"] or "").lower()
+    if word in _NOUNS_IN_OY:
+        return False
+    if len(head) > 2 and head not in _NO_HEADS:
+        if head.endswith(("ы", "и", "е")):
+            return True
+        if head[-1] not in "аеёиоуыэюяь":
+            return False
+    return word not in _STRESSED_IN_OY or word_before(match) in _GOVERNING
+
+
+_GOVERNING: Final = frozenset(
+    ("на", "в", "во", "у", "к", "ко", "до", "от", "с", "со", "из", "по", "около", "возле", "угол",
+     "улица", "улице", "улицы", "напротив", "для", "при", "о", "об", "после")
+)  # fmt: skip
+_NO_HEADS: Final = frozenset(
+    ("дом", "вход", "напротив", "рядом", "или", "для", "при", "вас", "вам")
+)
+
+
 def _suffixed(match: re.Match[str]) -> str:
     number, suffix = int(match["number"]), match["suffix"] or match["hyphened"]
     if suffix in ("ми", "ти", "ыми") or (suffix == "х" and number in (2, 3, 4)):
@@ -199,9 +246,27 @@ def _suffixed(match: re.Match[str]) -> str:
         one = ordinal(number, Case.GENITIVE)
         return f" {one[:-3]}{'их' if one.endswith('третьего') else 'ых'} "
     gender, case = _SUFFIXES[suffix]
-    if suffix in ("й", "ой") and _counted_word(match).endswith(("ы", "и", "е")):
+    if suffix in ("й", "ой") and _is_feminine_oblique(match):
         gender, case = Gender.FEMININE, Case.GENITIVE  # and dative and prepositional
     return f" {ordinal(number, case, gender)} "
+
+
+_NAMED_STREET: Final = re.compile(
+    r"(?:^|(?<=, )|(?<=на )|(?<=улица )|(?<=по )|(?<=до ))(?P<number>[1-9]\d?) "
+    r"(?=(?:[А-ЯЁ][а-яё]+-)*[А-ЯЁ][а-яё]+(?P<ending>ая|ый|ий|ой)(?=$|[ ,.]))"
+)
+_NAMED: Final[dict[str, tuple[Gender, Case]]] = {
+    "ая": (Gender.FEMININE, Case.NOMINATIVE),
+    "ой": (Gender.FEMININE, Case.GENITIVE),
+    "ый": (Gender.MASCULINE, Case.NOMINATIVE),
+    "ий": (Gender.MASCULINE, Case.NOMINATIVE),
+}
+
+
+def _named_street(match: re.Match[str]) -> str:
+    """Return «девятая» in «9 Парковая»: what has an adjective of its own is not counted."""
+    gender, case = _NAMED[match["ending"]]
+    return f"{ordinal(int(match['number']), case, gender)} "
 
 
 def _compound(match: re.Match[str]) -> str:
@@ -276,6 +341,7 @@ _STEPS: Final = (
     (_RANGE_WITH_UNIT, _range_with_unit),
     (_WITH_UNIT, _with_unit),
     (_SUFFIXED, _suffixed),
+    (_NAMED_STREET, _named_street),
     (_COMPOUND, _compound),
     (_BEFORE_NOUN, _before_noun),
     (_FRACTION, " дробь "),

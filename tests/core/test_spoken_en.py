@@ -117,6 +117,10 @@ def test_every_time_names_its_hour_minute_and_part_of_the_day() -> None:
         ("МРТ", "radiologist"),
         ("врач ЛФК", "exercise therapy doctor"),
         ("Флейтист", "Флейтист"),
+        ("Врач 1-й категории", "doctor"),
+        ("Врач-кардиолог высшей категории, к.м.н.", "cardiologist"),
+        ("мед. сестра", "nurse"),
+        ("акуш.-гинеколог", "obstetrician and gynaecologist"),
     ],
 )
 def test_a_russian_specialty_is_said_in_english(specialty: str, words: str) -> None:
