@@ -21,6 +21,7 @@ from gateway.core.hours import local
 from gateway.core.links import read_payload
 from gateway.core.model import Answer, Channel
 from gateway.core.reply import Meaning, Reading, read_reply
+from gateway.core.visit_line import visit_line
 
 NEVER_ASKED = 0
 """Booking of an answer that no question of ours stands behind."""
@@ -155,10 +156,10 @@ def _unquoted(
 ) -> Routed:
     asked = [case for case in cases if question_open(case, now)]
     if len(asked) == 1:
-        settled = _settled(reading, contact, asked, zones)
+        settled = _settled(written, reading, contact, asked, zones)
         return _routed(written, raw, reading, asked[0], 0, quoted=False, settled=settled)
     if len(asked) > 1:
-        named = _named_by_time(reading, asked, zones)
+        named = _named(written, reading, asked, zones)
         if named is not None and contact.pending is not None:
             return _routed(written, raw, reading, named, 0, quoted=False, settled=contact.pending)
         choices = tuple(
@@ -187,22 +188,28 @@ def _event(
 
 
 def _settled(
-    reading: Reading, contact: Contact, asked: Sequence[Case], zones: dict[str, str]
+    written: Written,
+    reading: Reading,
+    contact: Contact,
+    asked: Sequence[Case],
+    zones: dict[str, str],
 ) -> Pending | None:
     """The other question was closed meanwhile, and the time still names this one."""
     if contact.pending is None or reading.meaning in ANSWER_OF_MEANING:
         return None
-    return contact.pending if _named_by_time(reading, asked, zones) else None
+    return contact.pending if _named(written, reading, asked, zones) else None
 
 
-def _named_by_time(reading: Reading, asked: Sequence[Case], zones: dict[str, str]) -> Case | None:
-    """Return the only visit at the clock time that the message names."""
-    if reading.time is None:
-        return None
+def _named(
+    written: Written, reading: Reading, asked: Sequence[Case], zones: dict[str, str]
+) -> Case | None:
+    """Return the only visit at the clock time, or at the day and time, that the message names."""
+    line = visit_line(written.text) if written.text is not None else None
     found = []
     for case in asked:
         start = local(case.snapshot.start, zones[case.branch])
-        if (start.hour, start.minute) == reading.time:
+        by_time = reading.time is not None and (start.hour, start.minute) == reading.time
+        if by_time if line is None else line.names(start):
             found.append(case)
     return found[0] if len(found) == 1 else None
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.case import AttemptState, Case, Contact, Pending
+from gateway.core.hours import local
 from gateway.core.links import button_payload
 from gateway.core.model import Answer, Channel, Status
 from gateway.core.reply import Meaning
@@ -127,9 +128,14 @@ def test_the_visits_time_says_which_one_is_meant(text: str, visit: str | None) -
 
 
 @pytest.mark.rule("Z-10")
-def test_a_time_that_two_visits_share_names_neither() -> None:
+def test_a_time_that_two_visits_share_names_neither_but_day_and_time_do() -> None:
     same = asked_at("A-4", 24)
-    assert routed("14:30", ONE, same, contact=a_contact(pending=PENDING)).case is None
+    contact = a_contact(pending=PENDING)
+    assert routed("14:30", ONE, same, contact=contact).case is None
+    start = local(same.snapshot.start, "Asia/Yekaterinburg")
+    found = routed(f"{start:%d.%m} в 14:30", ONE, same, contact=contact)
+    assert about(found)[0] == "A-4"
+    assert found.event.settled == PENDING
 
 
 @pytest.mark.rule("Z-10")
