@@ -133,7 +133,8 @@ async def _import_clinic(gateway: compose.Gateway, arguments: argparse.Namespace
         raise compose.with_lines(error, document, source) from None
     for warning in warnings_of(clinic):
         print(f"callahead: warning: {warning}", file=sys.stderr)
-    print(f"{clinic.id}: {len(clinic.branches)} branches", file=sys.stderr)
+    count = len(clinic.branches)
+    print(f"{clinic.id}: {count} {'branch' if count == 1 else 'branches'}", file=sys.stderr)
     return 0
 
 

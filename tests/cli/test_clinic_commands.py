@@ -35,7 +35,7 @@ def test_a_clinics_life_by_commands(command: Command, clinic_file: Path, tmp_pat
     """Import, show, export, keys, schedule, explain: each finds what the one before has left."""
     done = command("clinic", "import", clinic_file)
     assert (done.code, done.out) == (0, "")
-    assert "zdorovie: 1 branches" in done.err
+    assert "zdorovie: 1 branch\n" in done.err
     assert command("clinic", "show").out == "zdorovie\n"
     assert command("clinic", "export", "zdorovie").data == CLINIC
 
