@@ -171,7 +171,7 @@ def _parse_message(
     is_reply = link.get("type") == "reply"
     quoted = text_of(object_of(link.get("message")).get("mid")) if is_reply else None
     return InboundMessage(
-        id=f"{mid}~edit~{int(at.timestamp())}" if edited else mid,
+        id=f"{mid}~edit~{int(at.timestamp() * 1000)}" if edited else mid,
         channel=Channel.MAX,
         sender=bot.name,
         at=at,
@@ -351,6 +351,13 @@ def read(config: Config, response: HttpResponse) -> str:
 # --- The channel ----------------------------------------------------------------------------------
 
 
+def _is_whole(subscription: Json, url: str) -> bool:
+    """Tell whether a subscription is ours and, where it says so, about all that we read."""
+    kinds = subscription.get("update_types")
+    whole = not isinstance(kinds, list) or not kinds or set(UPDATES) <= set(kinds)
+    return subscription.get("url") == url and whole
+
+
 class MaxMessenger:
     """The channel and its webhook. The client is its own: it may trust another authority."""
 
@@ -402,29 +409,40 @@ class MaxMessenger:
         return read(self._config, await self._client.send(build(self._config, bot, message)))
 
     async def watch(self) -> None:
-        """Keep the bots subscribed to `webhook_url`, until cancelled."""
+        """Keep the bots subscribed to `webhook_url`, until cancelled.
+
+        MAX does not tell the secret of a subscription, so each is made anew at the start: the
+        secret may have been replaced since.
+        """
         url = self._config.webhook_url
+        fresh: set[str] = set()
         while url is not None:
             for bot in self._config.senders:
-                await self._subscribe(bot, url)
+                if await self._subscribe(bot, url, anew=bot.name not in fresh):
+                    fresh.add(bot.name)
             await self._clock.sleep(WATCH_S)
 
-    async def _subscribe(self, bot: Bot, url: str) -> None:
+    async def _subscribe(self, bot: Bot, url: str, *, anew: bool) -> bool:
+        """Look at a bot's subscription; return whether it has the secret of our settings."""
         try:
             found = await self._client.send(_request(self._config, bot, "GET", "/subscriptions"))
             known = object_of(read_json(found.body)).get("subscriptions")
             if found.status != 200 or not isinstance(known, list):
                 log.error("MAX does not tell its subscriptions", extra={"bot": bot.name})
-                return
-            if any(item.get("url") == url for item in objects(known)):
-                return
+                return False
+            if not anew and any(_is_whole(item, url) for item in objects(known)):
+                return True
             secret = webhook_secrets(bot)[0]
             body: Json = {"url": url, "update_types": list(UPDATES), "secret": secret}
             request = _request(self._config, bot, "POST", "/subscriptions", body)
             status = (await self._client.send(request)).status
-            log.warning("subscribed to MAX anew", extra={"bot": bot.name, "status": status})
+            level = logging.INFO if status == 200 else logging.ERROR
+            log.log(level, "subscribed to MAX", extra={"bot": bot.name, "status": status})
         except SendError as error:
             log.warning("MAX cannot be asked", extra={"bot": bot.name, "code": error.code})
+            return False
+        else:
+            return status == 200
 
     async def close(self) -> None:
         """Close the channel's own connections."""

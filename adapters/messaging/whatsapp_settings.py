@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from adapters.messaging.senders import PerSecond, RatedSender, Strict
+from adapters.messaging.sms_settings import Secret
 
 
 class Sender(RatedSender):
@@ -17,7 +18,7 @@ class Sender(RatedSender):
     """
 
     phone_number_id: str = Field(pattern=r"^[0-9]{1,32}$")
-    access_token: SecretStr
+    access_token: Secret
     per_second: PerSecond | None = 80.0
 
 
@@ -42,8 +43,8 @@ class Config(Strict):
     that is not listed goes by `template_convention`, or is refused when that is None.
     """
 
-    app_secrets: tuple[SecretStr, ...] = Field(min_length=1)
-    verify_token: SecretStr
+    app_secrets: tuple[Secret, ...] = Field(min_length=1)
+    verify_token: Secret
     senders: tuple[Sender, ...] = Field(min_length=1)
     api_base: str = Field("https://graph.facebook.com", pattern=r"^https?://[^/?#@]+[^?#@]*$")
     graph_version: str = Field("v25.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")

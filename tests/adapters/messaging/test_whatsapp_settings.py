@@ -40,3 +40,21 @@ def test_a_number_is_metas_id_of_it() -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "access_token=SecretStr('**********')" in repr(config().senders[0])
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"app_secrets": [""]},
+        {"app_secrets": ["s", ""]},
+        {"verify_token": ""},
+        {"senders": [{**NUMBER, "access_token": ""}]},
+    ],
+)
+def test_a_secret_that_is_empty_proves_nothing_and_is_refused(empty: dict[str, object]) -> None:
+    """An unset variable behind `env:` is such a one: anybody could sign with it."""
+    whole = {"app_secrets": ["s"], "verify_token": "v", "senders": [NUMBER]}
+    Config.model_validate(whole)
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({**whole, **empty})
+    assert caught.value.errors()[0]["loc"][0] == next(iter(empty))
